@@ -1,0 +1,4 @@
+from . import errors as errors
+from .errors import SparsightError as SparsightError
+
+__version__: str
