@@ -13,3 +13,7 @@ class ImageError(SparsightError, ValueError):
 
 class ModelError(SparsightError, ValueError):
     """A model file cannot be read, or does not fit the images it is given."""
+
+
+class ParameterError(SparsightError, ValueError):
+    """A parameter, or an array of data, has a value that cannot work."""

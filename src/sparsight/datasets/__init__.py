@@ -1,1 +1,1 @@
-
+"""Images to learn from: folders of files, and synthetic samples."""

@@ -1,1 +1,1 @@
-
+"""Evaluation: how well defects are found, against masks that are known."""

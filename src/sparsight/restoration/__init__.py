@@ -1,1 +1,1 @@
-
+"""Restoration: what should have been here?"""

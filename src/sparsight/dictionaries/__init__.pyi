@@ -1,0 +1,2 @@
+from ._atoms import cosine_dictionary as cosine_dictionary
+from .ksvd import KSVD as KSVD

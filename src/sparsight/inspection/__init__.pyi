@@ -1,0 +1,7 @@
+from .calibration import Calibration as Calibration
+from .calibration import conformal_threshold as conformal_threshold
+from .defects import Defect as Defect
+from .defects import Inspection as Inspection
+from .defects import find_defects as find_defects
+from .detector import AnomalyDetector as AnomalyDetector
+from .normality import NormalityRegion as NormalityRegion

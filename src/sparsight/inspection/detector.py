@@ -1,0 +1,376 @@
+"""The detector: learn from good images, find and measure what is not normal."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+import sparsight
+from sparsight._checks import check_choice, check_integer, check_number
+from sparsight.errors import ImageError, ModelError, ParameterError
+from sparsight.images import Image, as_image
+from sparsight.inspection.calibration import Calibration, conformal_threshold
+from sparsight.inspection.defects import Inspection, find_defects
+from sparsight.inspection.indicators import IndicatorScorer
+from sparsight.inspection.reconstruction import ReconstructionScorer
+from sparsight.inspection.scorers import Observed, Scorer
+from sparsight.models import load_model, save_model
+
+ImageLike = ArrayLike | Image | os.PathLike[str] | str
+Progress = Callable[[int, int, str], None]
+
+MODEL_KIND = "anomaly-detector"
+METHODS: dict[str, Callable[..., Scorer]] = {
+    "reconstruction": ReconstructionScorer,
+    "single-scale": IndicatorScorer,
+}
+_MAX_FOLDS = 5
+
+
+class AnomalyDetector(BaseEstimator):  # type: ignore[misc]
+    """Find anomalies in textures, after learning from a handful of good images.
+
+    Parameters
+    ----------
+    method : {"reconstruction", "single-scale"}
+        "reconstruction" is the HACARUS article's: what a deliberately weak dictionary cannot rebuild is
+        anomalous; scores are grey levels. "single-scale" is the detector of ICIP 2016 at one scale: the
+        Mahalanobis distance of each patch's error and sparsity, and a majority vote.
+    patch_size, stride : int, optional
+        In pixels. By default 16 and 16 for "reconstruction", 32 and 8 for "single-scale".
+    n_components, n_nonzero_coefs : int, optional
+        Atoms, and non-zeros of each code. By default 10 and 3 for "reconstruction", 100 and 8 for
+        "single-scale".
+    false_alarm_rate : float
+        Share of the pixels of an unseen good image that may lie above the threshold, on average over images.
+        The threshold is computed from the scores of good images that the model was not trained on: each
+        image in turn is left out (of more than five, a fifth at a time), or, with only one image, each half.
+    threshold : float, optional
+        Use this threshold, in units of the score, instead of a calibrated one.
+    min_area : int, optional
+        Smallest defect in pixels. By default a sixteenth of the area of a patch.
+    n_threads : int, optional
+        By default all cores. The result does not depend on it.
+    random_state : int, RandomState instance or None
+        Fixes the choice of training patches and the initial dictionary.
+
+    Attributes
+    ----------
+    threshold_ : float
+        Score above which a pixel is anomalous.
+    calibration_ : Calibration
+        What the threshold promises, and on how many images it rests.
+    intensity_range_ : tuple of float
+        What black and white mean in the training images; images to inspect must agree.
+    n_channels_ : int
+        Channels of the training images.
+    provenance_ : dict
+        When, with which version and from which images the model was trained.
+
+    References
+    ----------
+    HACARUS: Advanced applications of sparse modeling for image processing.
+    D. Carrera, G. Boracchi, A. Foi, B. Wohlberg: Scale-invariant anomaly detection with multiscale
+    group-sparse models, ICIP 2016.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsight import AnomalyDetector
+    >>> rng = np.random.default_rng(0)
+    >>> stripes = 100 + 40 * np.sin(np.arange(96) / 3) + rng.normal(0, 3, (96, 96))
+    >>> good, bad = stripes.astype(np.uint8), stripes.astype(np.uint8)
+    >>> bad[40:52, 40:52] = 220
+    >>> detector = AnomalyDetector(random_state=0).fit([good])
+    >>> found = detector.inspect(bad)
+    >>> found.verdict, len(found.defects)
+    ('defective', 1)
+    """
+
+    def __init__(
+        self,
+        *,
+        method: str = "reconstruction",
+        patch_size: int | None = None,
+        stride: int | None = None,
+        n_components: int | None = None,
+        n_nonzero_coefs: int | None = None,
+        false_alarm_rate: float = 0.001,
+        threshold: float | None = None,
+        min_area: int | None = None,
+        n_threads: int | None = None,
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> None:
+        self.method = method
+        self.patch_size = patch_size
+        self.stride = stride
+        self.n_components = n_components
+        self.n_nonzero_coefs = n_nonzero_coefs
+        self.false_alarm_rate = false_alarm_rate
+        self.threshold = threshold
+        self.min_area = min_area
+        self.n_threads = n_threads
+        self.random_state = random_state
+
+    def fit(
+        self,
+        images: Sequence[ImageLike],
+        y: Any = None,
+        *,
+        masks: Sequence[ArrayLike | None] | None = None,
+        progress: Progress | None = None,
+    ) -> AnomalyDetector:
+        """Learn what is normal, and calibrate the threshold.
+
+        Parameters
+        ----------
+        images : sequence of arrays, images or paths
+            Good images; sizes may differ, channels and intensity range may not.
+        y : ignored
+        masks : sequence of bool arrays or None, optional
+            For each image, True where pixels are to be ignored.
+        progress : callable, optional
+            Called as ``progress(done, total, text)``.
+
+        Raises
+        ------
+        ImageError
+            If an image cannot be used: unreadable, constant, smaller than a patch, of another kind.
+        ParameterError
+            If a parameter is out of range, or the images hold fewer patches than atoms.
+        """
+        del y
+        started = time.perf_counter()
+        scorer = self._new_scorer()
+        loaded = self._load_training_images(images)
+        observed = [
+            self._observed(image, None if masks is None else masks[i]) for i, image in enumerate(loaded)
+        ]
+        report = progress or _silent
+        random_state = check_random_state(self.random_state)
+        folds, how, warning = (
+            _folds(observed, scorer.patch_size) if self.threshold is None else ([], "given", None)
+        )
+        total = len(folds) + 1
+        held_out_scores = []
+        for done, (training, held_out) in enumerate(folds):
+            report(done, total, "calibrating on images left out")
+            fold_scorer = self._new_scorer().fit(training, random_state)
+            held_out_scores += [fold_scorer.score(image) for image in held_out]
+        report(total - 1, total, "learning from all images")
+        self.scorer_ = scorer.fit(observed, random_state)
+        report(total, total, "done")
+        if self.threshold is None:
+            self.threshold_ = conformal_threshold(held_out_scores, self.false_alarm_rate)
+            n_pixels = int(sum(np.isfinite(scores).sum() for scores in held_out_scores))
+            self.calibration_ = Calibration(self.false_alarm_rate, len(loaded), n_pixels, how, warning)
+        else:
+            self.threshold_ = float(self.threshold)
+            self.calibration_ = Calibration(None, 0, 0, how)
+        self.provenance_ = _provenance(loaded, time.perf_counter() - started)
+        return self
+
+    def score_map(self, image: ImageLike, mask: ArrayLike | None = None) -> NDArray[np.float32]:
+        """Raw score of every pixel, shape (height, width); larger is more anomalous, NaN where masked."""
+        check_is_fitted(self)
+        return self.scorer_.score(self._observed(as_image(image), mask))
+
+    def inspect(
+        self, image: ImageLike, mask: ArrayLike | None = None, *, threshold: float | None = None
+    ) -> Inspection:
+        """Find and measure the defects of an image.
+
+        Parameters
+        ----------
+        image : array, Image or path
+        mask : bool array of shape (height, width), optional
+            True where pixels are to be ignored.
+        threshold : float, optional
+            Use this threshold instead of the calibrated one.
+
+        Raises
+        ------
+        ImageError
+            If the image cannot be used, or does not fit the images that the model was trained on.
+        """
+        check_is_fitted(self)
+        started = time.perf_counter()
+        image = as_image(image)
+        scores = self.scorer_.score(self._observed(image, mask))
+        threshold = self.threshold_ if threshold is None else float(threshold)
+        found, defects = find_defects(
+            scores,
+            threshold,
+            min_area=self._min_area(),
+            gap=self.scorer_.patch_size // 2,
+            pixel_size_um=image.pixel_size_um,
+        )
+        return Inspection(image, scores, threshold, found, defects, time.perf_counter() - started)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to one file, atomically.
+
+        Raises
+        ------
+        SparsightError
+            If the file cannot be written.
+        """
+        check_is_fitted(self)
+        parameters = self.get_params()
+        if not (parameters["random_state"] is None or isinstance(parameters["random_state"], int)):
+            parameters["random_state"] = None
+        settings = {
+            "parameters": parameters,
+            "threshold": self.threshold_,
+            "calibration": self.calibration_.to_dict(),
+            "intensity_range": list(self.intensity_range_),
+            "n_channels": self.n_channels_,
+            "provenance": self.provenance_,
+        }
+        save_model(path, MODEL_KIND, settings, self.scorer_.arrays())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> AnomalyDetector:
+        """Read a model that `save` wrote.
+
+        Raises
+        ------
+        ModelError
+            If the file is no such model.
+        """
+        stored = load_model(path, MODEL_KIND)
+        settings = stored.settings
+        try:
+            detector = cls(**settings["parameters"])
+            detector.scorer_ = detector._new_scorer().restore(stored.arrays)
+            detector.threshold_ = float(settings["threshold"])
+            detector.calibration_ = Calibration(**settings["calibration"])
+            low, high = settings["intensity_range"]
+            detector.intensity_range_ = (float(low), float(high))
+            detector.n_channels_ = int(settings["n_channels"])
+            detector.provenance_ = dict(settings["provenance"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"{path} lacks parts of an anomaly detector; train it again.") from error
+        return detector
+
+    def _new_scorer(self) -> Scorer:
+        check_choice("method", self.method, tuple(METHODS))
+        check_number("false_alarm_rate", self.false_alarm_rate, minimum=0, inclusive=False)
+        if self.false_alarm_rate >= 1:
+            raise ParameterError(f"false_alarm_rate must be below 1, got {self.false_alarm_rate}.")
+        names = ("patch_size", "stride", "n_components", "n_nonzero_coefs")
+        chosen = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        for name, value in chosen.items():
+            check_integer(name, value, minimum=2 if name == "patch_size" else 1)
+        if "patch_size" in chosen and "stride" not in chosen:
+            default = METHODS[self.method]()
+            chosen["stride"] = max(1, chosen["patch_size"] * default.stride // default.patch_size)
+        return METHODS[self.method](n_threads=self.n_threads, **chosen)
+
+    def _min_area(self) -> int:
+        if self.min_area is not None:
+            return check_integer("min_area", self.min_area, minimum=1)
+        return max(1, self.scorer_.patch_size**2 // 16)
+
+    def _load_training_images(self, images: Sequence[ImageLike]) -> list[Image]:
+        if isinstance(images, (str, os.PathLike, Image)) or getattr(images, "ndim", 3) == 2:
+            images = [images]
+        loaded = [as_image(image) for image in images]
+        if not loaded:
+            raise ImageError("No training images were given; give at least one good image.")
+        self.intensity_range_ = loaded[0].intensity_range
+        self.n_channels_ = loaded[0].n_channels
+        return loaded
+
+    def _observed(self, image: Image, mask: ArrayLike | None) -> Observed:
+        """Check that an image fits the model, and take its pixels as float32."""
+        self._check_kind(image)
+        hidden = None
+        if mask is not None:
+            hidden = np.asarray(mask, dtype=bool)
+            if hidden.shape != image.pixels.shape[:2]:
+                raise ImageError(
+                    f"The mask of {image.name} has shape {hidden.shape}, but the image is "
+                    f"{image.pixels.shape[:2]}; give a mask of the image's height and width."
+                )
+            if hidden.all():
+                raise ImageError(f"The mask of {image.name} hides every pixel; nothing is left to see.")
+        size = self._new_scorer().patch_size
+        if min(image.pixels.shape[:2]) < size:
+            height, width = image.pixels.shape[:2]
+            raise ImageError(
+                f"{image.name} is {height}×{width} pixels, smaller than a {size}×{size} patch; use larger "
+                "images or a smaller patch size."
+            )
+        pixels = image.pixels.astype(np.float32)
+        if (pixels == pixels[0, 0]).all():
+            raise ImageError(
+                f"{image.name} is constant: every pixel has the same value; check how it was acquired and "
+                "leave it out."
+            )
+        return Observed(pixels, hidden if hidden is not None and hidden.any() else None)
+
+    def _check_kind(self, image: Image) -> None:
+        if image.n_channels != self.n_channels_:
+            raise ImageError(
+                f"{image.name} has {image.n_channels} channel(s), but the training images have "
+                f"{self.n_channels_}; convert it, or train on images of its kind."
+            )
+        if image.intensity_range != self.intensity_range_:
+            raise ImageError(
+                f"{image.name} has intensities from {image.intensity_range[0]:g} to "
+                f"{image.intensity_range[1]:g}, but the training images from {self.intensity_range_[0]:g} to "
+                f"{self.intensity_range_[1]:g}; convert it, or train on images of its kind."
+            )
+
+
+def _folds(
+    observed: list[Observed], patch_size: int
+) -> tuple[list[tuple[list[Observed], list[Observed]]], str, str | None]:
+    """Training and held-out parts such that every image is held out once; how, and a warning."""
+    if len(observed) == 1:
+        if max(observed[0].pixels.shape[:2]) < 2 * patch_size:
+            warning = (
+                "The threshold rests on the training image itself, which is too small to be cut in two: "
+                "expect more false alarms than promised, and calibrate on other good images."
+            )
+            return [(observed, observed)], "the training image itself", warning
+        first, second = observed[0].halves()
+        warning = (
+            "The threshold rests on one image, cut in two halves: other good images may differ more from it "
+            "than its halves from each other. Calibrate on more good images before relying on the rate."
+        )
+        return [([first], [second]), ([second], [first])], "two halves of one image", warning
+    how = "leave-one-image-out" if len(observed) <= _MAX_FOLDS else "folds of images"
+    groups = [list(range(k, len(observed), _MAX_FOLDS)) for k in range(min(_MAX_FOLDS, len(observed)))]
+    folds = [
+        (
+            [image for i, image in enumerate(observed) if i not in group],
+            [observed[i] for i in group],
+        )
+        for group in groups
+    ]
+    return folds, how, None
+
+
+def _silent(done: int, total: int, text: str) -> None:
+    del done, total, text
+
+
+def _provenance(images: list[Image], seconds: float) -> dict[str, Any]:
+    return {
+        "trained": datetime.now(UTC).isoformat(timespec="seconds"),
+        "sparsight_version": sparsight.__version__,
+        "seconds": round(seconds, 3),
+        "images": [{"name": image.name, "shape": list(image.pixels.shape)} for image in images],
+        "pixel_sizes_um": sorted({i.pixel_size_um for i in images if i.pixel_size_um is not None}),
+    }

@@ -1,0 +1,56 @@
+"""The region of indicator vectors that normal patches fill."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+
+from sparsight.errors import ParameterError
+
+
+@dataclass(frozen=True)
+class NormalityRegion:
+    r"""Ellipsoid of normal indicator vectors (ICIP 2016, eq. 7).
+
+    .. math:: R_\gamma = \{ \varphi : \sqrt{(\varphi - \bar g)^T \Sigma^{-1} (\varphi - \bar g)} \le \gamma \}
+
+    Attributes
+    ----------
+    mean : array of shape (n_indicators,)
+        Average indicators of normal patches.
+    factor : array of shape (n_indicators, n_indicators)
+        Lower Cholesky factor of their covariance, after a ridge of 1e-9 of its mean variance, so that
+        indicators that are (nearly) collinear or constant cannot make it singular.
+    """
+
+    mean: NDArray[np.float64]
+    factor: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, indicators: NDArray[np.floating]) -> NormalityRegion:
+        """Measure the region on indicators of normal patches, shape (n_patches, n_indicators).
+
+        Raises
+        ------
+        ParameterError
+            If there are not more patches than indicators.
+        """
+        n_patches, n_indicators = indicators.shape
+        if n_patches <= n_indicators:
+            raise ParameterError(
+                f"A normality region of {n_indicators} indicators needs more than {n_indicators} held-out "
+                f"normal patches, got {n_patches}; give larger or more images, or smaller patches."
+            )
+        covariance = np.atleast_2d(np.cov(indicators, rowvar=False, dtype=np.float64))
+        ridge = max(1e-9 * float(np.trace(covariance)) / n_indicators, np.finfo(np.float64).tiny)
+        factor = np.linalg.cholesky(covariance + ridge * np.eye(n_indicators))
+        return cls(indicators.mean(axis=0, dtype=np.float64), factor)
+
+    def distance(self, indicators: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Mahalanobis distance of indicators, shape (n_patches, n_indicators), to the normal mean."""
+        whitened = solve_triangular(self.factor, (indicators - self.mean).T, lower=True)
+        distance: NDArray[np.float64] = np.sqrt(np.einsum("ij,ij->j", whitened, whitened))
+        return distance

@@ -1,0 +1,116 @@
+"""The article's way: what a deliberately weak dictionary cannot reconstruct is anomalous."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparsight.coding import orthogonal_matching_pursuit
+from sparsight.dictionaries import KSVD
+from sparsight.errors import ParameterError
+from sparsight.features import Standardization
+from sparsight.inspection.scorers import PATCHES_AT_A_TIME, Observed, patch_masks, training_patches
+from sparsight.patches import PatchGrid
+
+
+@dataclass
+class ReconstructionScorer:
+    """Absolute error of a sparse reconstruction, in the image's own intensity units.
+
+    Patches are standardised feature by feature, coded with few non-zeros over a small K-SVD dictionary that
+    was learned on normal patches, and put back; the score of a pixel is its absolute error (for several
+    channels, the root mean square over them).
+
+    Parameters
+    ----------
+    patch_size, stride : int
+        In pixels. The article's patches of 16 pixels do not overlap (stride 16).
+    n_components : int
+        Atoms; few (the article: 10), so that only normal structure can be represented.
+    n_nonzero_coefs : int
+        Non-zeros of each code (the article: 3).
+    max_patches : int
+        Training patches, drawn at random when there are more.
+    n_threads : int, optional
+
+    References
+    ----------
+    HACARUS: Advanced applications of sparse modeling for image processing, section "Anomaly detection".
+    """
+
+    patch_size: int = 16
+    stride: int = 16
+    n_components: int = 10
+    n_nonzero_coefs: int = 3
+    max_patches: int = 50_000
+    n_threads: int | None = None
+    standardization: Standardization = field(init=False, repr=False)
+    dictionary: NDArray[Any] = field(init=False, repr=False)
+
+    def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> ReconstructionScorer:
+        """Learn the standardisation and the dictionary from normal images."""
+        patches, mask = training_patches(images, self.patch_size, self.stride, self.max_patches, random_state)
+        if len(patches) < self.n_components:
+            raise ParameterError(
+                f"The training images hold {len(patches)} patches of {self.patch_size}×{self.patch_size} "
+                f"pixels, fewer than the {self.n_components} atoms; give more or larger images, or a smaller "
+                "patch size."
+            )
+        self.standardization = Standardization.of(patches)
+        learner = KSVD(
+            self.n_components,
+            transform_n_nonzero_coefs=self.n_nonzero_coefs,
+            dictionary_init="data",
+            n_threads=self.n_threads,
+            random_state=random_state,
+        )
+        self.dictionary = learner.fit(self.standardization.apply(patches), mask=mask).components_
+        return self
+
+    def reconstruct(self, image: Observed) -> NDArray[np.float32]:
+        """Sparse reconstruction of an image over the learned dictionary, of the image's shape."""
+        grid = PatchGrid(image.pixels.shape, self.patch_size, self.stride)
+        n_channels = image.pixels[0, 0].size
+        parts = []
+        for strip in grid.strips(PATCHES_AT_A_TIME):
+            patches = grid.extract(image.pixels, strip)
+            mask = None
+            if image.mask is not None:
+                mask = patch_masks(grid, image.mask, strip, n_channels)
+            coding = orthogonal_matching_pursuit(
+                self.standardization.apply(patches.reshape(len(patches), -1)),
+                self.dictionary,
+                n_nonzero_coefs=min(self.n_nonzero_coefs, len(self.dictionary)),
+                mask=mask,
+                n_threads=self.n_threads,
+            )
+            rebuilt = self.standardization.invert(coding.codes @ self.dictionary)
+            parts.append(rebuilt.reshape(patches.shape))
+        return grid.assemble(np.concatenate(parts))
+
+    def score(self, image: Observed) -> NDArray[np.float32]:
+        """Absolute reconstruction error of every pixel; NaN where not observed."""
+        error = np.abs(image.pixels - self.reconstruct(image))
+        if error.ndim == 3:
+            error = np.sqrt(np.mean(np.square(error), axis=2))
+        if image.mask is not None:
+            error[image.mask] = np.nan
+        return error
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what was learned, to be stored in a model file."""
+        return {
+            "dictionary": self.dictionary,
+            "mean": self.standardization.mean,
+            "scale": self.standardization.scale,
+        }
+
+    def restore(self, arrays: dict[str, NDArray[Any]]) -> ReconstructionScorer:
+        """Take what was learned from a model file."""
+        self.dictionary = arrays["dictionary"]
+        self.standardization = Standardization(arrays["mean"], arrays["scale"])
+        return self

@@ -1,0 +1,107 @@
+"""What every way of scoring an image has in common, and the sampling of training patches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparsight.errors import ParameterError
+from sparsight.patches import PatchGrid
+
+Progress = Callable[[int, int, str], None]
+
+#: Patches that are coded at a time: bounds memory, whatever the size of the image.
+PATCHES_AT_A_TIME = 16_384
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """Pixels of an image as float32, in its own range, and which of them are not observed."""
+
+    pixels: NDArray[np.float32]
+    mask: NDArray[np.bool_] | None = None
+
+    def halves(self) -> tuple[Observed, Observed]:
+        """Cut across the longer side."""
+        axis = int(self.pixels.shape[1] > self.pixels.shape[0])
+        middle = self.pixels.shape[axis] // 2
+        cuts = [(slice(None),) * axis + (part,) for part in (slice(0, middle), slice(middle, None))]
+        first, second = (
+            Observed(self.pixels[cut], None if self.mask is None else self.mask[cut]) for cut in cuts
+        )
+        return first, second
+
+
+class Scorer(Protocol):
+    """A model of normal texture that gives every pixel a score; larger is more anomalous."""
+
+    patch_size: int
+    stride: int
+
+    def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> Scorer:
+        """Learn from normal images."""
+        ...
+
+    def score(self, image: Observed) -> NDArray[np.float32]:
+        """Score map of shape (height, width); NaN where not observed."""
+        ...
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what was learned, to be stored in a model file."""
+        ...
+
+    def restore(self, arrays: dict[str, NDArray[Any]]) -> Scorer:
+        """Take what was learned from a model file."""
+        ...
+
+
+def patch_masks(grid: PatchGrid, mask: NDArray[np.bool_], rows: slice, n_channels: int) -> NDArray[np.bool_]:
+    """Masks of patches, flattened like the patches, shape (n_patches, n_features)."""
+    masks = grid.extract(mask, rows)
+    return np.repeat(masks.reshape(len(masks), -1), n_channels, axis=1)
+
+
+def training_patches(
+    images: Sequence[Observed],
+    patch_size: int,
+    stride: int,
+    max_patches: int,
+    random_state: np.random.RandomState,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+    """Draw patches of normal images, equally many of each, without holding all patches at once.
+
+    Patches of which less than half is observed are left out.
+
+    Returns
+    -------
+    patches : array of shape (n_patches, n_features)
+    mask : bool array of the same shape, or None when everything is observed
+    """
+    share = -(-max_patches // len(images))
+    patches: list[NDArray[np.float32]] = []
+    masks: list[NDArray[np.bool_]] = []
+    for image in images:
+        grid = PatchGrid(image.pixels.shape, patch_size, stride)
+        n_channels = image.pixels[0, 0].size
+        hidden = np.zeros(image.pixels.shape[:2], bool) if image.mask is None else image.mask
+        # Choosing among positions first keeps memory bounded by the patches that are kept.
+        chosen = np.sort(random_state.permutation(len(grid))[:share])
+        for strip in grid.strips(PATCHES_AT_A_TIME):
+            first, last = strip.start * grid.shape[1], strip.stop * grid.shape[1]
+            inside = chosen[(chosen >= first) & (chosen < last)] - first
+            strip_masks = patch_masks(grid, hidden, strip, n_channels)[inside]
+            usable = strip_masks.mean(axis=1) < 0.5
+            strip_patches = grid.extract(image.pixels, strip)[inside[usable]]
+            patches.append(strip_patches.reshape(len(strip_patches), -1))
+            masks.append(strip_masks[usable])
+    all_patches, all_masks = np.concatenate(patches), np.concatenate(masks)
+    if not len(all_patches):
+        raise ParameterError(
+            "No patch of the training images is at least half observed; check that the masks are True only "
+            "where pixels are to be ignored."
+        )
+    return all_patches, all_masks if all_masks.any() else None
