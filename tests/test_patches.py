@@ -11,7 +11,7 @@ from sparsight.patches import PatchGrid
 def grids(draw):
     patch = draw(st.integers(1, 6)), draw(st.integers(1, 6))
     shape = draw(st.integers(patch[0], 23)), draw(st.integers(patch[1], 23))
-    return PatchGrid(shape, patch, draw(st.integers(1, min(patch))))
+    return PatchGrid(shape, patch, (draw(st.integers(1, patch[0])), draw(st.integers(1, patch[1]))))
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,4 +1,4 @@
-"""A trained model as one file: arrays in safetensors, everything else in a versioned JSON header. No pickle."""
+"""A trained model as one file: arrays in safetensors, the rest in a versioned JSON header; no pickle."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsight.errors import ImageError
+from sparsight.errors import ImageError, ParameterError
 
 
 def _starts(length: int, size: int, stride: int) -> NDArray[np.intp]:
@@ -34,15 +34,15 @@ class PatchGrid:
         Height and width in pixels; further axes (channels) are ignored.
     patch_shape : int or tuple of int
         Height and width of a patch in pixels.
-    stride : int, optional
-        Distance between neighbouring patches in pixels, at most the patch size. By default the patches
-        do not overlap, except in the last row and column, which are shifted inwards.
+    stride : int or tuple of int, optional
+        Distance between neighbouring patches in pixels, down and across, at most the patch size. By default
+        the patches do not overlap, except in the last row and column, which are shifted inwards.
 
     Raises
     ------
     ImageError
         If the image is smaller than a patch.
-    ValueError
+    ParameterError
         If a size or the stride is not positive, or the stride would leave pixels uncovered.
 
     Examples
@@ -61,17 +61,18 @@ class PatchGrid:
 
     image_shape: tuple[int, ...]
     patch_shape: int | tuple[int, int]
-    stride: int | None = None
+    stride: int | tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         height, width = self.image_shape[:2]
         rows, columns = self.patch_size
-        if min(rows, columns) < 1 or self.step < 1:
-            raise ValueError(f"Patch size {rows}×{columns} and stride {self.step} must be positive.")
-        if self.step > min(rows, columns):
-            raise ValueError(
-                f"A stride of {self.step} leaves pixels uncovered by {rows}×{columns} patches; "
-                f"choose a stride of at most {min(rows, columns)}."
+        down, across = self.step
+        if min(rows, columns, down, across) < 1:
+            raise ParameterError(f"Patch size {rows}×{columns} and stride {down}×{across} must be positive.")
+        if down > rows or across > columns:
+            raise ParameterError(
+                f"A stride of {down}×{across} leaves pixels uncovered by {rows}×{columns} patches; choose a "
+                "stride of at most the patch size."
             )
         if height < rows or width < columns:
             raise ImageError(
@@ -86,19 +87,21 @@ class PatchGrid:
         return (size, size) if isinstance(size, int) else (size[0], size[1])
 
     @property
-    def step(self) -> int:
-        """Distance between neighbouring patches in pixels."""
-        return min(self.patch_size) if self.stride is None else self.stride
+    def step(self) -> tuple[int, int]:
+        """Distance between neighbouring patches in pixels, down and across."""
+        if self.stride is None:
+            return self.patch_size
+        return (self.stride, self.stride) if isinstance(self.stride, int) else self.stride
 
     @cached_property
     def rows(self) -> NDArray[np.intp]:
         """First pixel row of each row of patches."""
-        return _starts(self.image_shape[0], self.patch_size[0], self.step)
+        return _starts(self.image_shape[0], self.patch_size[0], self.step[0])
 
     @cached_property
     def columns(self) -> NDArray[np.intp]:
         """First pixel column of each column of patches."""
-        return _starts(self.image_shape[1], self.patch_size[1], self.step)
+        return _starts(self.image_shape[1], self.patch_size[1], self.step[1])
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -159,7 +162,7 @@ class PatchGrid:
         offsets = [(i, j) for i in range(self.patch_size[0]) for j in range(self.patch_size[1])]
         for i, j in offsets:
             reference[np.ix_(self.rows + i, self.columns + j)] = blocks[:, :, i, j]
-        if self.step == self.patch_size[0] == self.patch_size[1] and not self._is_shifted:
+        if self.coverage.max() == 1:
             return reference
         difference = np.zeros(reference.shape, np.float64)
         for i, j in offsets:
@@ -212,10 +215,6 @@ class PatchGrid:
                     medians[np.ix_(chunk, span_columns)] = _lower_median(votes)
         return medians[row_of_pixel.ravel()][:, column_of_pixel.ravel()]
 
-    @property
-    def _is_shifted(self) -> bool:
-        return any((extent % self.step) != 0 for extent in self.image_shape[:2])
-
     @staticmethod
     def _check(given: tuple[int, ...], expected: tuple[int, ...]) -> None:
         if tuple(given) != tuple(expected):
@@ -239,3 +238,39 @@ def _lower_median(votes: NDArray[Any]) -> NDArray[Any]:
     n_votes = np.sum(~np.isnan(ordered), axis=-1, keepdims=True)
     middle = np.maximum(n_votes - 1, 0) // 2
     return np.take_along_axis(ordered, middle, axis=-1)[..., 0]
+
+
+def extract_simple_patches_2d(image: NDArray[Any], patch_size: tuple[int, int]) -> NDArray[Any]:
+    """Patches that do not overlap, under the name that spm-image gives them.
+
+    Unlike there, no pixels are lost: where the patches do not divide the image, the last row and column of
+    patches are shifted inwards. `PatchGrid` does more.
+
+    Parameters
+    ----------
+    image : array of shape (height, width[, n_channels])
+    patch_size : tuple of int
+
+    Returns
+    -------
+    array of shape (n_patches, patch_height, patch_width[, n_channels])
+    """
+    return PatchGrid(image.shape, patch_size).extract(image)
+
+
+def reconstruct_from_simple_patches_2d(patches: NDArray[Any], image_size: tuple[int, ...]) -> NDArray[Any]:
+    """Undo `extract_simple_patches_2d`, under the name that spm-image gives it.
+
+    Parameters
+    ----------
+    patches : array of shape (n_patches, patch_height, patch_width[, n_channels])
+    image_size : tuple of int
+        Shape of the image.
+
+    Returns
+    -------
+    array of shape `image_size`
+        Of the patches' dtype when that is a float, else float64.
+    """
+    height, width = patches.shape[1:3]
+    return PatchGrid(image_size, (height, width)).assemble(patches)

@@ -20,7 +20,7 @@ def normalized_rows(atoms: NDArray[Any]) -> NDArray[Any]:
 def atoms_from_patches(
     patches: NDArray[Any], n_components: int, random_state: np.random.RandomState
 ) -> NDArray[Any]:
-    """Take random patches as atoms, of unit norm; patches that are (nearly) zero only if no others are left."""
+    """Take random patches as atoms, of unit norm; (nearly) zero patches only if no others are left."""
     norms = np.linalg.norm(patches, axis=1)
     order = random_state.permutation(len(patches))
     is_flat = norms[order] <= 1e-6 * max(float(norms.max(initial=0.0)), np.finfo(patches.dtype).tiny)

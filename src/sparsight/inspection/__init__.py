@@ -1,4 +1,4 @@
-"""Inspection: is this normal?"""
+"""Inspection: models of normal texture, and what deviates from them."""
 
 import lazy_loader as _lazy
 

@@ -1,1 +1,1 @@
-"""Restoration: what should have been here?"""
+"""Restoration: fill what is missing, remove noise, add resolution."""
