@@ -25,7 +25,7 @@ class Calibration:
         Normal images, and pixels in them, that the threshold was computed from.
     how : str
         How the scores came about: ``"leave-one-image-out"``, ``"folds of images"``,
-        ``"two halves of one image"``, ``"the training image itself"`` or ``"given"``.
+        ``"two halves of one image"``, ``"the training images themselves"`` or ``"given"``.
     warning : str or None
         What a user should know before relying on the promise.
     """

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 import sparsight
 from sparsight._checks import check_choice, check_integer, check_number
-from sparsight.errors import ImageError, ModelError, ParameterError
+from sparsight.errors import ImageError, ModelError, ParameterError, SparsightError
 from sparsight.images import Image, as_image
 from sparsight.inspection.calibration import Calibration, conformal_threshold
 from sparsight.inspection.defects import Inspection, find_defects
@@ -27,6 +27,7 @@ from sparsight.models import load_model, save_model
 
 ImageLike = ArrayLike | Image | os.PathLike[str] | str
 Progress = Callable[[int, int, str], None]
+Fold = tuple[list[Observed], list[Observed]]
 
 MODEL_KIND = "anomaly-detector"
 METHODS: dict[str, Callable[..., Scorer]] = {
@@ -155,27 +156,20 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc]
         observed = [
             self._observed(image, None if masks is None else masks[i]) for i, image in enumerate(loaded)
         ]
-        report = progress or _silent
         random_state = check_random_state(self.random_state)
-        folds, how, warning = (
-            _folds(observed, scorer.patch_size) if self.threshold is None else ([], "given", None)
-        )
-        total = len(folds) + 1
-        held_out_scores = []
-        for done, (training, held_out) in enumerate(folds):
-            report(done, total, "calibrating on images left out")
-            fold_scorer = self._new_scorer().fit(training, random_state)
-            held_out_scores += [fold_scorer.score(image) for image in held_out]
-        report(total - 1, total, "learning from all images")
+        folds, how, warning = ([], "given", None) if self.threshold is not None else _folds(observed)
+        report = progress or _silent
+        report(0, len(folds) + 1, "learning from all images")
         self.scorer_ = scorer.fit(observed, random_state)
-        report(total, total, "done")
         if self.threshold is None:
-            self.threshold_ = conformal_threshold(held_out_scores, self.false_alarm_rate)
-            n_pixels = int(sum(np.isfinite(scores).sum() for scores in held_out_scores))
+            scores, how, warning = self._held_out_scores(folds, how, warning, random_state, report)
+            self.threshold_ = conformal_threshold(scores, self.false_alarm_rate)
+            n_pixels = int(sum(np.isfinite(part).sum() for part in scores))
             self.calibration_ = Calibration(self.false_alarm_rate, len(loaded), n_pixels, how, warning)
         else:
             self.threshold_ = float(self.threshold)
             self.calibration_ = Calibration(None, 0, 0, how)
+        report(len(folds) + 1, len(folds) + 1, "done")
         self.provenance_ = _provenance(loaded, time.perf_counter() - started)
         return self
 
@@ -262,11 +256,42 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc]
             raise ModelError(f"{path} lacks parts of an anomaly detector; train it again.") from error
         return detector
 
+    def _held_out_scores(
+        self,
+        folds: list[Fold],
+        how: str,
+        warning: str | None,
+        random_state: np.random.RandomState,
+        report: Progress,
+    ) -> tuple[list[NDArray[np.float32]], str, str | None]:
+        """Scores of normal images by models that were not trained on them; how, and a warning."""
+        scores: list[NDArray[np.float32]] = []
+        try:
+            for done, (training, held_out) in enumerate(folds, start=1):
+                report(done, len(folds) + 1, "calibrating on images left out")
+                scorer = self._new_scorer().fit(training, random_state)
+                scores += [scorer.score(image) for image in held_out]
+        except SparsightError:
+            # All images together were enough to learn from, so what is left without some is too little.
+            observed = [image for _, held_out in folds for image in held_out]
+            warning = (
+                "The threshold rests on the training images themselves, which are too small to leave a part "
+                "out: expect more false alarms than promised, and give more or larger good images."
+            )
+            return (
+                [self.scorer_.score(image) for image in observed],
+                "the training images themselves",
+                warning,
+            )
+        return scores, how, warning
+
     def _new_scorer(self) -> Scorer:
         check_choice("method", self.method, tuple(METHODS))
         check_number("false_alarm_rate", self.false_alarm_rate, minimum=0, inclusive=False)
         if self.false_alarm_rate >= 1:
             raise ParameterError(f"false_alarm_rate must be below 1, got {self.false_alarm_rate}.")
+        if self.min_area is not None:
+            check_integer("min_area", self.min_area, minimum=1)
         names = ("patch_size", "stride", "n_components", "n_nonzero_coefs")
         chosen = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         for name, value in chosen.items():
@@ -278,7 +303,7 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc]
 
     def _min_area(self) -> int:
         if self.min_area is not None:
-            return check_integer("min_area", self.min_area, minimum=1)
+            return self.min_area
         return max(1, self.scorer_.patch_size**2 // 16)
 
     def _load_training_images(self, images: Sequence[ImageLike]) -> list[Image]:
@@ -334,16 +359,10 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc]
 
 
 def _folds(
-    observed: list[Observed], patch_size: int
-) -> tuple[list[tuple[list[Observed], list[Observed]]], str, str | None]:
+    observed: list[Observed],
+) -> tuple[list[Fold], str, str | None]:
     """Training and held-out parts such that every image is held out once; how, and a warning."""
     if len(observed) == 1:
-        if max(observed[0].pixels.shape[:2]) < 2 * patch_size:
-            warning = (
-                "The threshold rests on the training image itself, which is too small to be cut in two: "
-                "expect more false alarms than promised, and calibrate on other good images."
-            )
-            return [(observed, observed)], "the training image itself", warning
         first, second = observed[0].halves()
         warning = (
             "The threshold rests on one image, cut in two halves: other good images may differ more from it "
