@@ -1,7 +1,14 @@
 from . import errors as errors
+from . import images as images
 from .dictionaries import KSVD as KSVD
 from .dictionaries import cosine_dictionary as cosine_dictionary
 from .errors import SparsightError as SparsightError
+from .images import Image as Image
+from .images import as_image as as_image
+from .images import list_images as list_images
+from .images import read_image as read_image
+from .images import read_mask as read_mask
+from .images import write_image as write_image
 from .inspection import AnomalyDetector as AnomalyDetector
 
 __version__: str

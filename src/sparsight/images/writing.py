@@ -1,0 +1,138 @@
+"""Images to files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sparsight.errors import ImageError
+from sparsight.files import atomic_path
+
+from .image import Image
+
+_JPEG_QUALITY = 95
+
+
+def write_image(
+    path: str | os.PathLike[str],
+    image: ArrayLike | Image,
+    *,
+    pixel_size_um: float | None = None,
+) -> None:
+    """Write an image, whole or not at all; the suffix chooses the format.
+
+    ===================  ================================================================
+    suffix               pixels
+    ===================  ================================================================
+    ``.png``             uint8, uint16; grey or RGB
+    ``.tif``, ``.tiff``  integers of up to 32 bits, float16 (as float32), float32, float64;
+                         any number of channels; compressed without loss, with pixel size
+    ``.jpg``, ``.jpeg``  uint8; grey or RGB; with loss
+    ``.bmp``             uint8; grey or RGB
+    ===================  ================================================================
+
+    Boolean pixels, masks, are written as uint8: 0 and 255.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; an existing one is replaced.
+    image : array-like of shape (height, width) or (height, width, n_channels), or Image
+        Written as it is: a value that does not fit the format is an error, never rescaled. In a
+        TIFF, NaN is allowed (a score map has none where nothing was observed).
+    pixel_size_um : float, optional
+        Edge of a pixel in micrometres, kept in TIFF files; by default that of `image`.
+
+    Raises
+    ------
+    ImageError
+        The format does not exist or cannot hold these pixels.
+    SparsightError
+        The file cannot be written, see :func:`sparsight.files.atomic_path`.
+    """
+    path = Path(path)
+    pixels = image.pixels if isinstance(image, Image) else np.asarray(image)
+    if pixel_size_um is None and isinstance(image, Image):
+        pixel_size_um = image.pixel_size_um
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    if pixels.ndim not in (2, 3) or pixels.size == 0:
+        raise ImageError(
+            f"cannot write an array of shape {pixels.shape} to '{path}'; an image has the shape "
+            "(height, width) or (height, width, channels)"
+        )
+    if pixels.dtype == np.bool_:
+        pixels = pixels.astype(np.uint8) * np.uint8(255)
+    suffix = path.suffix.lower()
+    if suffix in (".tif", ".tiff"):
+        _write_tiff(path, pixels, pixel_size_um)
+    elif suffix in (".png", ".jpg", ".jpeg", ".bmp"):
+        _write_raster(path, pixels)
+    else:
+        raise ImageError(
+            f"cannot write '{path}': no image format has the suffix '{path.suffix}'; "
+            "use .png, .tif, .jpg or .bmp"
+        )
+
+
+def _write_raster(path: Path, pixels: NDArray[Any]) -> None:
+    suffix = path.suffix.lower()
+    depths: list[Any] = [np.uint8, np.uint16] if suffix == ".png" else [np.uint8]
+    if pixels.dtype not in depths or (pixels.ndim == 3 and pixels.shape[2] != 3):
+        n_channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+        raise ImageError(
+            f"cannot write {n_channels} channels of {pixels.dtype} to '{path}'; use .tif, or "
+            f"convert to grey or RGB pixels of {' or '.join(np.dtype(d).name for d in depths)}"
+        )
+    with atomic_path(path) as temporary:
+        if pixels.dtype == np.uint16:
+            from .png import encode_png16
+
+            temporary.write_bytes(encode_png16(pixels))
+            return
+        from PIL import Image as PillowImage
+
+        # PNG and BMP know no quality and pass over it.
+        PillowImage.fromarray(np.ascontiguousarray(pixels)).save(temporary, quality=_JPEG_QUALITY)
+
+
+def _write_tiff(path: Path, pixels: NDArray[Any], pixel_size_um: float | None) -> None:
+    if pixels.dtype == np.float16:
+        pixels = pixels.astype(np.float32)  # exact, and more programs read it
+    if pixels.dtype.kind not in "iuf" or pixels.dtype.itemsize > (
+        8 if pixels.dtype.kind == "f" else 4
+    ):
+        raise ImageError(
+            f"cannot write pixels of type {pixels.dtype} to '{path}'; convert them to uint8, "
+            "uint16 or float32"
+        )
+    import tifffile
+
+    rgb = pixels.ndim == 3 and pixels.shape[2] == 3 and pixels.dtype.kind == "u"
+    options: dict[str, Any] = {
+        "photometric": "rgb" if rgb else "minisblack",
+        "compression": "zlib",
+        "predictor": pixels.dtype.kind in "iu",
+        "metadata": None,
+    }
+    if pixels.ndim == 3:
+        options["planarconfig"] = "contig"
+    if pixel_size_um is not None:
+        # Once in words (OME), which every size survives, and once as plain resolution, which
+        # programs that know no OME read.
+        options["ome"] = True
+        options["metadata"] = {
+            "axes": "YX" if pixels.ndim == 2 else "YXS",
+            "PhysicalSizeX": pixel_size_um,
+            "PhysicalSizeXUnit": "µm",
+            "PhysicalSizeY": pixel_size_um,
+            "PhysicalSizeYUnit": "µm",
+        }
+        options["resolution"] = (1e4 / pixel_size_um, 1e4 / pixel_size_um)
+        options["resolutionunit"] = "CENTIMETER"
+    with atomic_path(path) as temporary:
+        tifffile.imwrite(temporary, pixels, **options)
