@@ -1,0 +1,1 @@
+"""Benchmarks: every figure in docs/ comes from here. Run as ``python -m benchmarks.NAME``."""
