@@ -31,9 +31,13 @@ const KernelTable& kernels() {
 }
 
 }  // namespace
+
+void bind_anchored(nb::module_& m, const char* instruction_set);  // anchored_bindings.cpp
+
 }  // namespace sparsight
 
 NB_MODULE(_kernels, m) {
   m.doc() = "Compiled loops of sparsight.";
   m.def("instruction_set", [] { return sparsight::kernels().name; }, "Name of the instruction set in use.");
+  sparsight::bind_anchored(m, sparsight::kernels().name);
 }
