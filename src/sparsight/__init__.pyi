@@ -10,5 +10,6 @@ from .images import read_image as read_image
 from .images import read_mask as read_mask
 from .images import write_image as write_image
 from .inspection import AnomalyDetector as AnomalyDetector
+from .restoration import imresize as imresize
 
 __version__: str

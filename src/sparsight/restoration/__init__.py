@@ -1,1 +1,5 @@
 """Restoration: fill what is missing, remove noise, add resolution."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from sparsight.errors import SparsightError
+from sparsight.errors import ParameterError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 CUBIC_SUPPORT = 4.0
-
-
-class ResizeError(SparsightError, ValueError):
-    """The image or the factor cannot be resampled."""
 
 
 def imresize(
@@ -48,7 +44,7 @@ def imresize(
 
     Raises
     ------
-    ResizeError
+    ParameterError
         If the image has another number of axes or no pixels, or the size is not positive.
 
     References
@@ -61,16 +57,14 @@ def imresize(
     >>> import numpy as np
     >>> from sparsight import imresize
     >>> imresize(np.arange(16, dtype=np.uint8).reshape(4, 4) * 16, 0.5)
-    array([[ 34,  66],
-           [174, 206]], dtype=uint8)
+    array([[ 37,  70],
+           [170, 203]], dtype=uint8)
     """
     pixels = np.asarray(image)
     if pixels.ndim not in (2, 3) or pixels.size == 0:
-        raise ResizeError(
-            f"imresize takes images of shape (H, W) or (H, W, C), not {pixels.shape}."
-        )
+        raise ParameterError(f"imresize takes images of shape (H, W) or (H, W, C), not {pixels.shape}.")
     if pixels.dtype.kind not in "fiub":
-        raise ResizeError(f"imresize takes real-valued images, not {pixels.dtype}.")
+        raise ParameterError(f"imresize takes real-valued images, not {pixels.dtype}.")
     ratios, sizes = _sizes(pixels.shape[:2], factor, shape)
     working = pixels.dtype if pixels.dtype in (np.float32, np.float64) else np.dtype(np.float64)
     resampled = pixels.astype(working, copy=False)
@@ -95,9 +89,7 @@ def resampling_matrix(n_input: int, n_output: int, ratio: float) -> sparse.csr_a
     period = columns % (2 * n_input)
     columns = np.where(period < n_input, period, 2 * n_input - 1 - period)
     rows = np.repeat(np.arange(n_output), columns.shape[1])
-    matrix = sparse.csr_array(
-        (weights.ravel(), (rows, columns.ravel())), shape=(n_output, n_input)
-    )
+    matrix = sparse.csr_array((weights.ravel(), (rows, columns.ravel())), shape=(n_output, n_input))
     matrix.eliminate_zeros()
     return matrix
 
@@ -106,15 +98,15 @@ def _sizes(
     size: tuple[int, ...], factor: float | None, shape: tuple[int, int] | None
 ) -> tuple[tuple[float, float], tuple[int, int]]:
     if (factor is None) == (shape is None):
-        raise ResizeError("imresize takes either a factor or a shape.")
+        raise ParameterError("imresize takes either a factor or a shape.")
     if shape is not None:
         if len(shape) != 2 or min(shape) < 1:
-            raise ResizeError(f"imresize cannot make an image of shape {shape}.")
+            raise ParameterError(f"imresize cannot make an image of shape {shape}.")
         height, width = int(shape[0]), int(shape[1])
         return (height / size[0], width / size[1]), (height, width)
     ratio = float(factor) if factor is not None else math.nan
     if not (math.isfinite(ratio) and ratio > 0):
-        raise ResizeError(f"imresize takes a positive factor, not {factor}.")
+        raise ParameterError(f"imresize takes a positive factor, not {factor}.")
     height, width = (math.ceil(n * ratio - 1e-9) for n in size)
     return (ratio, ratio), (height, width)
 

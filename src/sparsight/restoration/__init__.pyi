@@ -1,0 +1,1 @@
+from .resize import imresize as imresize
