@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from .surface import Float, Surface
 
 SUPERSAMPLING = 2
-_BEAM_SIGMA = 0.40  # output pixels
+_BEAM_SIGMA = 0.30  # output pixels
 _SHADOWS = ((0.5, 0.45), (1.5, 0.40))  # (width in fibre diameters, strength)
 _TRUNCATE = 3.0  # blurs end here, so that a defect changes nothing far away
 SHADOW_REACH = _TRUNCATE * max(width for width, _ in _SHADOWS)  # fibre diameters
@@ -21,7 +21,7 @@ def acquire(surface: Surface, random: np.random.Generator) -> NDArray[np.uint8]:
     signal = _saturate(surface.brightness * _illumination(surface))
     sigma = SUPERSAMPLING * _BEAM_SIGMA
     signal = block_mean(gaussian_filter(signal, sigma, truncate=_TRUNCATE))
-    noise = np.sqrt(0.012**2 + 0.018**2 * signal)
+    noise = np.sqrt(0.011**2 + 0.017**2 * signal)
     noisy = signal + noise * random.standard_normal(signal.shape, dtype=np.float32)
     return np.rint(255 * np.clip(noisy, 0, 1)).astype(np.uint8)
 

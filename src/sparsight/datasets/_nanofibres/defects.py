@@ -36,9 +36,7 @@ class Patch:
     right: Float
 
     @classmethod
-    def around(
-        cls, centre: tuple[int, int], reach: float, diameter: float, shape: tuple[int, int]
-    ) -> Patch:
+    def around(cls, centre: tuple[int, int], reach: float, diameter: float, shape: tuple[int, int]) -> Patch:
         """Cut the square that holds everything within ``reach`` of the centre out of the frame."""
         pixels = int(np.ceil(reach * diameter)) + 1
         row, col = (
@@ -50,9 +48,7 @@ class Patch:
         return cls((row, col), *np.meshgrid(down, right, indexing="ij"))
 
 
-def lay(
-    surface: Surface, patch: Patch, label: int, height: Float, brightness: Float, inside: Bool
-) -> None:
+def lay(surface: Surface, patch: Patch, label: int, height: Float, brightness: Float, inside: Bool) -> None:
     """Put a body on the surface where it rises above what is there."""
     shown = inside & (height > surface.height[patch.window])
     surface.height[patch.window][shown] = height[shown]
@@ -131,9 +127,7 @@ def grow_bead(
     lay(surface, patch, label, height, brightness, inside)
 
 
-def drop_clot(
-    centre: tuple[int, int], label: int, surface: Surface, random: np.random.Generator
-) -> None:
+def drop_clot(centre: tuple[int, int], label: int, surface: Surface, random: np.random.Generator) -> None:
     """Settle a cluster of grains on the mat."""
     radius = random.uniform(1.0, 2.8)
     patch = Patch.around(centre, 2.2 * radius, surface.diameter, surface.height.shape)
@@ -177,9 +171,7 @@ def _add_grain(
     brightness[box][higher] = (tone * (0.55 + 0.5 * dome))[higher]
 
 
-def spread_film(
-    centre: tuple[int, int], label: int, surface: Surface, random: np.random.Generator
-) -> None:
+def spread_film(centre: tuple[int, int], label: int, surface: Surface, random: np.random.Generator) -> None:
     """Stretch a membrane between fibres, drawn inwards between the points that hold it."""
     from scipy.ndimage import gaussian_filter
 
@@ -190,9 +182,7 @@ def spread_film(
     level = surface.thickness * random.uniform(0.72, 0.9)
     # Fibres just below push the membrane up a little, so that they show through as soft ridges.
     ridge = gaussian_filter(np.maximum(underneath - level + 0.8, 0), 0.25 * surface.diameter)
-    texture = gaussian_filter(
-        random.standard_normal(depth.shape).astype(np.float32), 0.5 * surface.diameter
-    )
+    texture = gaussian_filter(random.standard_normal(depth.shape).astype(np.float32), 0.5 * surface.diameter)
     texture *= 0.025 / max(float(texture.std()), 1e-6)
     rim = np.exp(-np.maximum(depth, 0) / 0.25)
     brightness = 0.66 + 0.12 * np.minimum(ridge, 1.5) + texture + 0.14 * rim

@@ -98,7 +98,7 @@ def nanofibres(
 
     Raises
     ------
-    ValueError
+    ParameterError
         If a parameter is out of its range or a kind of defect is not known.
 
     Examples
@@ -112,17 +112,16 @@ def nanofibres(
     >>> nanofibres((128, 160), magnification=0.5, random_state=0).image.pixel_size_um
     0.1
     """
-    height, width = (check_integer("shape", extent, minimum=8) for extent in shape)
+    height, width = _checked_shape(shape)
     magnification = check_number("magnification", magnification, minimum=0, inclusive=False)
+    pixel_size = check_number("pixel_size_um", pixel_size_um, minimum=0, inclusive=False)
     field = (height / magnification, width / magnification)
     wanted = _wanted_kinds(defects, n_defects, field)
     mat_random, noise_random, defect_random = _generator(random_state).spawn(3)
     mat = weave_mat(
         field,
         density=_mean_density(density),
-        fibre_diameter=check_number(
-            "fibre_diameter", fibre_diameter, minimum=0, inclusive=False
-        ),
+        fibre_diameter=check_number("fibre_diameter", fibre_diameter, minimum=0, inclusive=False),
         diameter_spread=check_number("diameter_spread", diameter_spread, minimum=0),
         random=mat_random,
     )
@@ -136,11 +135,17 @@ def nanofibres(
     pixels = acquire(surface, noise_random)
     labels, kinds = _number_visible(majority_label(surface.label), made)
     return NanofibreSample(
-        image=Image(pixels, (0, 255), pixel_size_um=pixel_size_um / magnification),
+        image=Image(pixels, (0, 255), pixel_size_um=pixel_size / magnification),
         mask=labels > 0,
         labels=labels,
         kinds=kinds,
     )
+
+
+def _checked_shape(shape: tuple[int, int]) -> tuple[int, int]:
+    if not isinstance(shape, Sequence) or len(shape) != 2:
+        raise ParameterError(f"shape must be the height and width of the image, got {shape!r}.")
+    return (check_integer("shape", shape[0], minimum=8), check_integer("shape", shape[1], minimum=8))
 
 
 def _wanted_kinds(
@@ -157,9 +162,7 @@ def _wanted_kinds(
     return [kinds[i % len(kinds)] for i in range(n_defects)] if kinds else []
 
 
-def _number_visible(
-    labels: NDArray[np.int32], made: list[str]
-) -> tuple[NDArray[np.int32], list[str]]:
+def _number_visible(labels: NDArray[np.int32], made: list[str]) -> tuple[NDArray[np.int32], list[str]]:
     """Number the defects that show in the image from 1 without gaps."""
     shown = [label for label in range(1, len(made) + 1) if (labels == label).any()]
     number = np.zeros(len(made) + 1, dtype=np.int32)

@@ -176,7 +176,7 @@ def fibre_profile(across: Float, dome: Float, facing: Float) -> Float:
 
 def brightness_at_depth(depth: Float) -> Float:
     """Fewer electrons escape from below, at a depth in fibre diameters."""
-    return np.asarray(1.12 * np.exp(-((np.maximum(depth, 0) / 2.8) ** 1.3)), dtype=np.float32)
+    return np.asarray(1.18 * np.exp(-((np.maximum(depth, 0) / 2.3) ** 1.3)), dtype=np.float32)
 
 
 def _position_in_run(counts: Index) -> Index:
