@@ -1,3 +1,4 @@
+from . import datasets as datasets
 from . import errors as errors
 from . import images as images
 from .dictionaries import KSVD as KSVD

@@ -19,13 +19,13 @@ def apparent_diameter(magnification: float) -> float:
         sample = nanofibres(
             (256, 256),
             magnification=magnification,
-            density=0.2,
-            fibre_diameter=14,
+            density=0.25,
+            fibre_diameter=10,
             diameter_spread=0,
             defects=None,
             random_state=seed,
         )
-        fibres = sample.image.pixels > 110
+        fibres = sample.image.pixels > 70
         area += float(fibres.sum())
         perimeter += np.pi / 4 * sum(float(np.diff(fibres, axis=axis).sum()) for axis in (0, 1))
     return 2 * area / perimeter
@@ -104,9 +104,10 @@ def test_more_mat_in_view_holds_more_defects() -> None:
 
 def test_fibres_look_as_wide_as_the_magnification_says() -> None:
     at_one = apparent_diameter(1.0)
-    assert at_one == pytest.approx(14, rel=0.15)
-    assert apparent_diameter(0.5) / at_one == pytest.approx(0.5, rel=0.12)
-    assert apparent_diameter(2.0) / at_one == pytest.approx(2.0, rel=0.12)
+    overlaps = (np.exp(0.25) - 1) / 0.25  # area over perimeter of a Poisson mat against one fibre
+    assert at_one == pytest.approx(10 * overlaps, rel=0.15)
+    assert apparent_diameter(0.5) / at_one == pytest.approx(0.5, rel=0.15)
+    assert apparent_diameter(2.0) / at_one == pytest.approx(2.0, rel=0.15)
 
 
 def test_pixel_noise_does_not_depend_on_the_magnification() -> None:
@@ -119,7 +120,7 @@ def test_pixel_noise_does_not_depend_on_the_magnification() -> None:
         ground = np.lib.stride_tricks.sliding_window_view(pixels, (5, 5)).max(axis=(2, 3)) < 30
         return float(pixels[2:-2, 2:-2][ground].std())
 
-    assert noise_of_bare_ground(0.5) == pytest.approx(noise_of_bare_ground(1.0), rel=0.12)
+    assert noise_of_bare_ground(0.5) == pytest.approx(noise_of_bare_ground(1.0), rel=0.15)
 
 
 def test_pixel_size_scales_with_the_magnification() -> None:

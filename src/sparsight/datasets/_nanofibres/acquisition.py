@@ -23,7 +23,7 @@ def acquire(surface: Surface, random: np.random.Generator) -> NDArray[np.uint8]:
     signal = block_mean(gaussian_filter(signal, sigma, truncate=_TRUNCATE))
     noise = np.sqrt(0.011**2 + 0.017**2 * signal)
     noisy = signal + noise * random.standard_normal(signal.shape, dtype=np.float32)
-    return np.rint(255 * np.clip(noisy, 0, 1)).astype(np.uint8)
+    return np.asarray(np.rint(255 * np.clip(noisy, 0, 1)), dtype=np.uint8)
 
 
 def block_mean(values: Float) -> Float:

@@ -17,8 +17,7 @@ from .acquisition import SUPERSAMPLING, acquire, majority_label
 from .mat import weave_mat
 from .scene import build_scene
 
-DefectKind = Literal["bead", "clot", "film", "hole"]
-KINDS: tuple[DefectKind, ...] = ("bead", "clot", "film", "hole")
+KINDS = ("bead", "clot", "film", "hole")
 DENSITIES = {"sparse": 0.3, "middle": 1.0, "dense": 2.5}
 _DEFECTS_PER_AREA = 6 / 512**2  # of the mat, in world units: pixels at magnification 1
 
@@ -42,7 +41,7 @@ class NanofibreSample:
     image: Image
     mask: NDArray[np.bool_]
     labels: NDArray[np.int32]
-    kinds: list[DefectKind]
+    kinds: list[str]
 
 
 def nanofibres(
@@ -52,7 +51,7 @@ def nanofibres(
     density: Literal["sparse", "middle", "dense"] | float = "dense",
     fibre_diameter: float = 9.0,
     diameter_spread: float = 0.16,
-    defects: Sequence[DefectKind] | None = KINDS,
+    defects: Sequence[str] | None = KINDS,
     n_defects: int | None = None,
     pixel_size_um: float = 0.05,
     random_state: int | np.random.Generator | np.random.RandomState | None = None,
@@ -143,18 +142,22 @@ def nanofibres(
 
 
 def _checked_shape(shape: tuple[int, int]) -> tuple[int, int]:
-    if not isinstance(shape, Sequence) or len(shape) != 2:
-        raise ParameterError(f"shape must be the height and width of the image, got {shape!r}.")
-    return (check_integer("shape", shape[0], minimum=8), check_integer("shape", shape[1], minimum=8))
+    try:
+        height, width = shape
+    except (TypeError, ValueError):
+        raise ParameterError(f"shape must be the height and width of the image, got {shape!r}.") from None
+    return check_integer("shape", height, minimum=8), check_integer("shape", width, minimum=8)
 
 
 def _wanted_kinds(
     defects: Sequence[str] | None, n_defects: int | None, field: tuple[float, float]
 ) -> list[str]:
     """Kinds of the defects to make, taking turns."""
+    if defects is None:
+        return []
     if isinstance(defects, str):
         raise ParameterError(f"defects must be a sequence of kinds, e.g. [{defects!r}], got a string.")
-    kinds = [check_choice("defects", kind, KINDS) for kind in defects or ()]
+    kinds = [check_choice("defects", kind, KINDS) for kind in defects]
     if n_defects is not None:
         n_defects = check_integer("n_defects", n_defects, minimum=0)
     else:

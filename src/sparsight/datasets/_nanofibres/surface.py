@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .mat import Mat
 
 Float = NDArray[np.float32]
-Index = NDArray[np.int32]
+Index = NDArray[np.integer[Any]]
 
 _BOTH_WAYS = 0.6  # spans of either direction are drawn where the slope is this near to diagonal
 _SPANS_AT_ONCE = 8192  # keeps the pixel lists within the processor's cache
@@ -174,7 +174,7 @@ def fibre_profile(across: Float, dome: Float, facing: Float) -> Float:
     return np.asarray(0.87 + 0.13 * dome + 0.10 * square * square + 0.07 * across * facing)
 
 
-def brightness_at_depth(depth: Float) -> Float:
+def brightness_at_depth(depth: Float | float) -> Float:
     """Fewer electrons escape from below, at a depth in fibre diameters."""
     return np.asarray(1.18 * np.exp(-((np.maximum(depth, 0) / 2.3) ** 1.3)), dtype=np.float32)
 
