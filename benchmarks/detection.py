@@ -2,8 +2,8 @@
 
     python -m benchmarks.detection --data DIR
 
-DIR holds `nanotwice/` (normal, anomalous, ground_truth) and `wood/`. Images 1108, 1115, 1127, 1131 and 1135 of
-NanoTWICE are for choosing parameters and are reported apart; no parameter was chosen on the others.
+DIR holds `nanotwice/` (normal, anomalous, ground_truth) and `wood/`. Images 1108, 1115, 1127, 1131 and 1135
+of NanoTWICE serve to choose parameters and are reported apart; none was chosen on the others.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python -m benchmarks.ksvd_wood --data DIR
 
-Both sides standardise, learn 10 atoms with 3 non-zeros on the 16×16 patches of the good board (15 iterations) and
-code the damaged board, in turn (A, B, A, B, …) in one process on one thread. Only the coder differs.
+Both sides learn 10 atoms with 3 non-zeros on the 16×16 standardised patches of the good board (15 iterations)
+and code the damaged board, in turn (A, B, A, B, …) in one process on one thread. Only the coder differs.
 """
 
 from __future__ import annotations

@@ -37,24 +37,19 @@ def check_output_path(path: str | os.PathLike[str]) -> Path:
     folder = target.parent
     if not folder.exists():
         raise SparsightError(
-            f"cannot write {_quoted(path)}: the folder {_quoted(folder)} does not exist; "
-            "create it first"
+            f"cannot write {_quoted(path)}: the folder {_quoted(folder)} does not exist; create it first"
         )
     if not folder.is_dir():
         raise SparsightError(
-            f"cannot write {_quoted(path)}: {_quoted(folder)} is a file, not a folder; "
-            "choose another place"
+            f"cannot write {_quoted(path)}: {_quoted(folder)} is a file, not a folder; choose another place"
         )
     if target.is_dir():
         raise SparsightError(f"cannot write {_quoted(path)}: it is a folder; add a file name to it")
     if target.exists() and not target.is_file():
-        raise SparsightError(
-            f"cannot write {_quoted(path)}: it is no ordinary file; choose another name"
-        )
+        raise SparsightError(f"cannot write {_quoted(path)}: it is no ordinary file; choose another name")
     if target.exists() and not os.access(target, os.W_OK):
         raise SparsightError(
-            f"cannot write {_quoted(path)}: the file is write-protected; "
-            "choose another name or allow writing"
+            f"cannot write {_quoted(path)}: the file is write-protected; choose another name or allow writing"
         )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise _not_writable(path, folder)

@@ -101,16 +101,13 @@ def _check_shape(pixels: NDArray[Any], subject: str) -> None:
             "(height, width, channels)"
         )
     if pixels.size == 0:
-        raise ImageError(
-            f"{subject} is empty, of shape {pixels.shape}; give an image that has pixels"
-        )
+        raise ImageError(f"{subject} is empty, of shape {pixels.shape}; give an image that has pixels")
 
 
 def _check_dtype(dtype: np.dtype[Any], subject: str) -> None:
     if dtype.kind not in "biuf":
         raise ImageError(
-            f"{subject} has pixels of type {dtype}; give real numbers such as uint8, uint16 or "
-            "float32"
+            f"{subject} has pixels of type {dtype}; give real numbers such as uint8, uint16 or float32"
         )
 
 

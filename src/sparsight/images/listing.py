@@ -59,14 +59,10 @@ def images_in(folder: Path) -> list[Path]:
         files = [
             file
             for file in folder.iterdir()
-            if file.suffix.lower() in IMAGE_SUFFIXES
-            and not file.name.startswith(".")
-            and file.is_file()
+            if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".") and file.is_file()
         ]
     except PermissionError as error:
-        raise ImageError(
-            f"the folder '{folder}' may not be read; allow reading or choose another"
-        ) from error
+        raise ImageError(f"the folder '{folder}' may not be read; allow reading or choose another") from error
     return sorted(files, key=natural_key)
 
 
@@ -74,9 +70,7 @@ def _images_of_folder(folder: Path) -> list[Path]:
     images = images_in(folder)
     if images:
         return images
-    below = sorted(
-        (sub for sub in folder.iterdir() if sub.is_dir() and images_in(sub)), key=natural_key
-    )
+    below = sorted((sub for sub in folder.iterdir() if sub.is_dir() and images_in(sub)), key=natural_key)
     remedy = (
         f"name its subfolder '{below[0]}' to use the images there"
         if below

@@ -65,8 +65,7 @@ def read_image(path: str | os.PathLike[str]) -> Image:
         ) from error
     return Image(
         pixels=np.ascontiguousarray(decoded.pixels),
-        intensity_range=decoded.intensity_range
-        or range_of_dtype(decoded.pixels.dtype, f"'{path}'"),
+        intensity_range=decoded.intensity_range or range_of_dtype(decoded.pixels.dtype, f"'{path}'"),
         pixel_size_um=decoded.pixel_size_um,
         path=path,
     )
@@ -119,9 +118,7 @@ def as_image(
     )
 
 
-def read_mask(
-    path: str | os.PathLike[str], shape: tuple[int, int] | None = None
-) -> NDArray[np.bool_]:
+def read_mask(path: str | os.PathLike[str], shape: tuple[int, int] | None = None) -> NDArray[np.bool_]:
     """Read a mask: True where the file is not black.
 
     Labels (1, 2, 3, ...) count as well as white. Where the mask has white in it, values of up to an
@@ -166,8 +163,7 @@ def _as_array(image: ArrayLike, name: str) -> NDArray[Any]:
         return np.asarray(image)
     except ValueError as error:
         raise ImageError(
-            f"'{name}' is no array of one shape ({error}); give (height, width) or "
-            "(height, width, channels)"
+            f"'{name}' is no array of one shape ({error}); give (height, width) or (height, width, channels)"
         ) from error
 
 
@@ -183,9 +179,7 @@ def _decoder(path: Path) -> Callable[[Path], Decoded]:
     for start, decode in RASTER_DECODERS.items():
         if signature.startswith(start):
             return decode
-    raise ImageError(
-        f"'{path}' is not a PNG, JPEG, TIFF or BMP image; convert it to one or leave it out"
-    )
+    raise ImageError(f"'{path}' is not a PNG, JPEG, TIFF or BMP image; convert it to one or leave it out")
 
 
 def _signature(path: Path) -> bytes:

@@ -87,9 +87,7 @@ def _channels_of_pages(tiff: TiffFile, path: Path) -> NDArray[Any]:
         raise _several_images(path)
     shape = series.shape
     rows_as_pages = (
-        series.kind == "shaped"
-        and len(shape) == 3
-        and shape[2] <= _MOST_CHANNELS_OF_A_ROW < min(shape[:2])
+        series.kind == "shaped" and len(shape) == 3 and shape[2] <= _MOST_CHANNELS_OF_A_ROW < min(shape[:2])
     )
     # tifffile.imwrite writes an array (height, width, channels), unless told otherwise, as one page
     # per row.
@@ -113,8 +111,7 @@ def _channels_last(pixels: NDArray[Any], axes: str, path: Path) -> NDArray[Any]:
 
 def _several_images(path: Path) -> ImageError:
     return ImageError(
-        f"'{path}' holds several images; save the one that is meant, or each of them, as a TIFF "
-        "of its own"
+        f"'{path}' holds several images; save the one that is meant, or each of them, as a TIFF of its own"
     )
 
 

@@ -103,9 +103,7 @@ def _write_raster(path: Path, pixels: NDArray[Any]) -> None:
 def _write_tiff(path: Path, pixels: NDArray[Any], pixel_size_um: float | None) -> None:
     if pixels.dtype == np.float16:
         pixels = pixels.astype(np.float32)  # exact, and more programs read it
-    if pixels.dtype.kind not in "iuf" or pixels.dtype.itemsize > (
-        8 if pixels.dtype.kind == "f" else 4
-    ):
+    if pixels.dtype.kind not in "iuf" or pixels.dtype.itemsize > (8 if pixels.dtype.kind == "f" else 4):
         raise ImageError(
             f"cannot write pixels of type {pixels.dtype} to '{path}'; convert them to uint8, "
             "uint16 or float32"

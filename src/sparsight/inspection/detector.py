@@ -318,41 +318,42 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc]
 
     def _observed(self, image: Image, mask: ArrayLike | None) -> Observed:
         """Check that an image fits the model, and take its pixels as float32."""
-        self._check_kind(image)
+        subject = str(image.path or image.name)
+        self._check_kind(image, subject)
         hidden = None
         if mask is not None:
             hidden = np.asarray(mask, dtype=bool)
             if hidden.shape != image.pixels.shape[:2]:
                 raise ImageError(
-                    f"The mask of {image.name} has shape {hidden.shape}, but the image is "
+                    f"The mask of {subject} has shape {hidden.shape}, but the image is "
                     f"{image.pixels.shape[:2]}; give a mask of the image's height and width."
                 )
             if hidden.all():
-                raise ImageError(f"The mask of {image.name} hides every pixel; nothing is left to see.")
+                raise ImageError(f"The mask of {subject} hides every pixel; nothing is left to see.")
         size = self._new_scorer().patch_size
         if min(image.pixels.shape[:2]) < size:
             height, width = image.pixels.shape[:2]
             raise ImageError(
-                f"{image.name} is {height}×{width} pixels, smaller than a {size}×{size} patch; use larger "
+                f"{subject} is {height}×{width} pixels, smaller than a {size}×{size} patch; use larger "
                 "images or a smaller patch size."
             )
         pixels = image.pixels.astype(np.float32)
         if (pixels == pixels[0, 0]).all():
             raise ImageError(
-                f"{image.name} is constant: every pixel has the same value; check how it was acquired and "
+                f"{subject} is constant: every pixel has the same value; check how it was acquired and "
                 "leave it out."
             )
         return Observed(pixels, hidden if hidden is not None and hidden.any() else None)
 
-    def _check_kind(self, image: Image) -> None:
+    def _check_kind(self, image: Image, subject: str) -> None:
         if image.n_channels != self.n_channels_:
             raise ImageError(
-                f"{image.name} has {image.n_channels} channel(s), but the training images have "
+                f"{subject} has {image.n_channels} channel(s), but the training images have "
                 f"{self.n_channels_}; convert it, or train on images of its kind."
             )
         if image.intensity_range != self.intensity_range_:
             raise ImageError(
-                f"{image.name} has intensities from {image.intensity_range[0]:g} to "
+                f"{subject} has intensities from {image.intensity_range[0]:g} to "
                 f"{image.intensity_range[1]:g}, but the training images from {self.intensity_range_[0]:g} to "
                 f"{self.intensity_range_[1]:g}; convert it, or train on images of its kind."
             )
