@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sparsight.images import Image, write_image
 
 from sparsight.errors import ImageError, ModelError, ParameterError
+from sparsight.images import Image, write_image
 from sparsight.inspection import AnomalyDetector
 from sparsight.models import save_model
 
