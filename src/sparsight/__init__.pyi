@@ -1,5 +1,6 @@
 from . import datasets as datasets
 from . import errors as errors
+from . import evaluation as evaluation
 from . import images as images
 from .dictionaries import KSVD as KSVD
 from .dictionaries import cosine_dictionary as cosine_dictionary

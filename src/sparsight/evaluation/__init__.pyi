@@ -1,0 +1,11 @@
+from .metrics import aupro as aupro
+from .metrics import mean_roc_curve as mean_roc_curve
+from .metrics import pixel_auroc as pixel_auroc
+from .metrics import pixel_auroc_pooled as pixel_auroc_pooled
+from .metrics import pixel_average_precision as pixel_average_precision
+from .metrics import rates_at_threshold as rates_at_threshold
+from .protocol import Evaluation as Evaluation
+from .protocol import ImageEvaluation as ImageEvaluation
+from .protocol import evaluate as evaluate
+from .ranking import RankedPixels as RankedPixels
+from .roc import RocCurve as RocCurve
