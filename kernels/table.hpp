@@ -1,10 +1,107 @@
-// The functions that every instruction-set variant of the kernels provides.
+// What the bindings and the instruction-set variants of the kernels share: plain data and function pointers.
+// No functions are defined here, so nothing in this header can be merged across variants by the linker.
 #pragma once
+
+#include <cstddef>
+#include <cstdint>
 
 namespace sparsight {
 
+// Atoms as the kernels want them. Rows after the last atom, up to `padded_atoms`, are zero.
+template <class T>
+struct Dictionary {
+  std::int64_t n_atoms;
+  std::int64_t n_features;
+  std::int64_t padded_atoms;
+  const T* atoms;           // (padded_atoms, n_features)
+  const T* scale;           // (n_atoms): code of the caller's atom = code of our atom × scale
+  const T* panels;          // atoms interleaved for the matrix product, see gemm.hpp
+  const T* squared_panels;  // the same for the squared entries; null without masks
+  const T* gram;            // (padded_atoms, padded_atoms); null when not needed
+};
+
+// Patches to be coded together. `rows` lists which patches of the whole batch these are.
+template <class T>
+struct Tile {
+  const T* patches;             // the whole batch, (n, n_features)
+  const std::uint8_t* missing;  // the whole batch, or null: 1 = not observed
+  const std::int64_t* rows;
+  std::int64_t count;
+};
+
+// How many patches a tile may hold and what scratch memory it then needs.
+struct TileSize {
+  std::int64_t rows;
+  std::size_t scratch_bytes;
+};
+
+// Where the results of a batch go; null pointers are not wanted. One row per patch of the whole batch.
+template <class T>
+struct Output {
+  T* dense;  // (n, n_atoms), zero on entry
+  T* residual_norm;
+  T* l1_norm;
+  std::int32_t* n_nonzero;
+  T* optimality;
+  T* group_norms;  // (n, n_groups), zero on entry
+  const std::int32_t* group_of_atom;
+  std::int64_t n_groups;
+};
+
+// Non-zeros of one tile, patch after patch, atoms ascending. Null pointers: not wanted.
+template <class T>
+struct SparseSink {
+  std::int32_t* indices;
+  T* values;
+  std::int64_t size;
+};
+
+template <class T>
+struct GreedyProblem {
+  Dictionary<T> dictionary;  // atoms of unit norm
+  std::int64_t max_nonzero;
+  T tolerance;  // squared residual norm at which to stop; negative: not used
+  bool order_recursive;
+};
+
+// One pass of dictionary updates over all atoms (see ksvd.hpp).
+template <class T>
+struct AtomUpdate {
+  std::int64_t n_patches;
+  std::int64_t n_features;
+  std::int64_t n_atoms;
+  const T* patches;             // (n_patches, n_features)
+  const std::uint8_t* missing;  // the same shape, or null: 1 = not observed
+  const std::int64_t* indptr;   // codes as CSR, with `values`
+  const std::int32_t* indices;
+  const std::int64_t* users_start;  // (n_atoms + 1) into the two below
+  const std::int32_t* users;        // patches that use an atom, atom after atom
+  const std::int64_t* slots;        // and where in `values` that code stands
+  const std::int64_t* order;        // (n_ordered) atoms in the order of their update
+  std::int64_t n_ordered;
+  std::int64_t n_sweeps;  // alternations per atom, at most
+  T* values;              // updated
+  T* dictionary;          // (n_atoms, n_features), updated
+  T* residual;            // (n_patches, n_features)
+  T* residual_norm;       // (n_patches)
+};
+
+template <class T>
+struct Kernels {
+  std::int64_t atom_padding;  // atoms are padded to a multiple of this
+  void (*pack)(const T* atoms, std::int64_t padded_atoms, std::int64_t n_features, T* panels);
+  void (*gram)(const Dictionary<T>&, T* gram);
+  TileSize (*greedy_tile)(const GreedyProblem<T>&, bool masked);
+  void (*greedy)(const GreedyProblem<T>&, const Tile<T>&, const Output<T>&, SparseSink<T>*, void* scratch);
+  void (*start_update)(const AtomUpdate<T>&);
+  void (*update_atom)(const AtomUpdate<T>&, std::int64_t atom, void* scratch);
+  void (*finish_update)(const AtomUpdate<T>&);
+};
+
 struct KernelTable {
   const char* name;
+  Kernels<float> single;
+  Kernels<double> real;
 };
 
 // One getter per compiled variant (see variant.cpp and CMakeLists.txt).

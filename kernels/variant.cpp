@@ -2,7 +2,10 @@
 //
 // Everything in here must have internal linkage and must not use standard-library templates: an inline
 // function with external linkage would be merged by the linker across variants, and an older processor
-// could then be handed the AVX-512 copy.
+// could then be handed the AVX-512 copy. The build checks this (check_symbols.cmake).
+#include "ksvd.hpp"
+#include "masked_omp.hpp"
+#include "omp.hpp"
 #include "table.hpp"
 
 #define SPARSIGHT_CONCAT_(a, b) a##b
@@ -11,8 +14,18 @@
 #define SPARSIGHT_TEXT(a) SPARSIGHT_TEXT_(a)
 
 namespace sparsight {
-const KernelTable& SPARSIGHT_CONCAT(kernels_, SPARSIGHT_VARIANT)() {
-  static const KernelTable table = {SPARSIGHT_TEXT(SPARSIGHT_VARIANT)};
-  return table;
-}
+namespace {
+
+template <class T>
+constexpr Kernels<T> kernels_of = {
+    atom_padding<T>, pack_panels<T>, gram_matrix<T>,   greedy_tile<T>,
+    greedy<T>,       start_update<T>, update_atom<T>, finish_update<T>,
+};
+
+constexpr KernelTable table = {SPARSIGHT_TEXT(SPARSIGHT_VARIANT), kernels_of<float>, kernels_of<double>};
+
+}  // namespace
+
+const KernelTable& SPARSIGHT_CONCAT(kernels_, SPARSIGHT_VARIANT)() { return table; }
+
 }  // namespace sparsight

@@ -1,0 +1,85 @@
+// Products of a tile of rows with all atoms: C (rows, atoms) = A (rows, features) · atomsᵀ.
+//
+// Atoms are packed into panels of a few vectors' width, feature after feature, so that the inner loop
+// reads one contiguous stream; a block of C stays in registers over the whole sum.
+#pragma once
+
+#include "simd.hpp"
+#include "table.hpp"
+
+namespace sparsight {
+namespace {
+
+// Shape of the block of C held in registers.
+#if defined(__AVX512F__)
+constexpr int block_rows = 12;
+#elif defined(__AVX2__)
+constexpr int block_rows = 6;
+#elif defined(__aarch64__)
+constexpr int block_rows = 8;
+#else
+constexpr int block_rows = 4;
+#endif
+constexpr int block_vectors = 2;
+
+template <class T>
+constexpr int panel_width = block_vectors * Lanes<T>::count;
+
+// Loops over atoms take four vectors at a time.
+template <class T>
+constexpr int atom_padding = 4 * Lanes<T>::count;
+
+constexpr std::int64_t round_up(std::int64_t n, std::int64_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
+
+template <class T>
+void pack_panels(const T* atoms, std::int64_t padded_atoms, std::int64_t n_features, T* panels) {
+  constexpr int W = panel_width<T>;
+  for (std::int64_t first = 0; first < padded_atoms; first += W)
+    for (std::int64_t p = 0; p < n_features; ++p)
+      for (int w = 0; w < W; ++w) *panels++ = atoms[(first + w) * n_features + p];
+}
+
+// n_rows is a multiple of block_rows.
+template <class T>
+void product(const T* a, std::int64_t n_rows, const T* panels, std::int64_t padded_atoms, std::int64_t n_features,
+             T* c) {
+  constexpr int L = Lanes<T>::count, W = panel_width<T>;
+  for (std::int64_t first = 0; first < padded_atoms; first += W, panels += W * n_features) {
+    for (std::int64_t row = 0; row < n_rows; row += block_rows) {
+      const T* left = a + row * n_features;
+      const T* right = panels;
+      Vector<T> sum[block_rows][block_vectors] = {};
+      for (std::int64_t p = 0; p < n_features; ++p, right += W) {
+        const Vector<T> r0 = load(right), r1 = load(right + L);
+#pragma GCC unroll 16
+        for (int i = 0; i < block_rows; ++i) {
+          const T x = left[i * n_features + p];
+          sum[i][0] += x * r0;
+          sum[i][1] += x * r1;
+        }
+      }
+#pragma GCC unroll 16
+      for (int i = 0; i < block_rows; ++i) {
+        store(c + (row + i) * padded_atoms + first, sum[i][0]);
+        store(c + (row + i) * padded_atoms + first + L, sum[i][1]);
+      }
+    }
+  }
+}
+
+// Products of all atoms with each other. The last register block overlaps the one before it where the atoms
+// are no multiple of its height.
+template <class T>
+void gram_matrix(const Dictionary<T>& d, T* gram) {
+  static_assert(atom_padding<T> >= block_rows, "the padded atoms fill at least one register block");
+  const std::int64_t whole = d.padded_atoms / block_rows * block_rows, last = d.padded_atoms - block_rows;
+  product(d.atoms, whole, d.panels, d.padded_atoms, d.n_features, gram);
+  if (whole < d.padded_atoms)
+    product(d.atoms + last * d.n_features, block_rows, d.panels, d.padded_atoms, d.n_features,
+            gram + last * d.padded_atoms);
+}
+
+}  // namespace
+}  // namespace sparsight

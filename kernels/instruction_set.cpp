@@ -1,0 +1,49 @@
+#include "instruction_set.hpp"
+
+#include <cstdlib>
+#include <stdexcept>
+
+namespace sparsight {
+namespace {
+
+std::vector<const KernelTable*> available() {
+  std::vector<const KernelTable*> tables = {&kernels_baseline()};
+#if defined(SPARSIGHT_X86)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    tables.push_back(&kernels_avx2());
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+      tables.push_back(&kernels_avx512());
+  }
+#endif
+  return tables;
+}
+
+const KernelTable& choose() {
+  const std::vector<const KernelTable*> tables = available();
+  const char* wanted = std::getenv("SPARSIGHT_INSTRUCTION_SET");
+  if (wanted == nullptr || *wanted == '\0') return *tables.back();
+  std::string names;
+  for (const KernelTable* table : tables) {
+    if (std::string(wanted) == table->name) return *table;
+    names += std::string(names.empty() ? "" : ", ") + table->name;
+  }
+  throw std::invalid_argument("SPARSIGHT_INSTRUCTION_SET is '" + std::string(wanted) +
+                              "', but this processor offers: " + names);
+}
+
+}  // namespace
+
+std::vector<std::string> available_instruction_sets() {
+  std::vector<std::string> names;
+  for (const KernelTable* table : available()) names.emplace_back(table->name);
+  return names;
+}
+
+const KernelTable& kernels() {
+  static const KernelTable& table = choose();
+  return table;
+}
+
+}  // namespace sparsight

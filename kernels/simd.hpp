@@ -1,0 +1,152 @@
+// Vectors of the instruction set being compiled for, and the loops over contiguous arrays built on them.
+//
+// Every sum is formed in an order that depends on its length only, never on alignment or on the
+// neighbours of a patch: results are the same bit for bit however the patches are split.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#define SPARSIGHT_INLINE inline __attribute__((always_inline))
+
+namespace sparsight {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int vector_bytes = 64;
+#elif defined(__AVX2__)
+constexpr int vector_bytes = 32;
+#else
+constexpr int vector_bytes = 16;
+#endif
+
+template <class T>
+struct Lanes;
+template <>
+struct Lanes<float> {
+  typedef float Vector __attribute__((vector_size(vector_bytes)));
+  typedef std::int32_t Index __attribute__((vector_size(vector_bytes)));
+  using Integer = std::int32_t;
+  static constexpr int count = vector_bytes / sizeof(float);
+};
+template <>
+struct Lanes<double> {
+  typedef double Vector __attribute__((vector_size(vector_bytes)));
+  typedef std::int64_t Index __attribute__((vector_size(vector_bytes)));
+  using Integer = std::int64_t;
+  static constexpr int count = vector_bytes / sizeof(double);
+};
+template <class T>
+using Vector = typename Lanes<T>::Vector;
+
+template <class T>
+constexpr T epsilon = sizeof(T) == 4 ? T(1.1920929e-07) : T(2.220446049250313e-16);
+
+template <class T>
+SPARSIGHT_INLINE Vector<T> load(const T* p) {
+  Vector<T> v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+
+template <class T>
+SPARSIGHT_INLINE void store(T* p, Vector<T> v) {
+  __builtin_memcpy(p, &v, sizeof v);
+}
+
+template <class T>
+SPARSIGHT_INLINE T horizontal_sum(Vector<T> v) {
+  T sum = v[0];
+  for (int i = 1; i < Lanes<T>::count; ++i) sum += v[i];
+  return sum;
+}
+
+template <class T>
+SPARSIGHT_INLINE T absolute(T x) {
+  return x < 0 ? -x : x;
+}
+
+template <class T>
+SPARSIGHT_INLINE T square_root(T x) {
+  return sizeof(T) == 4 ? T(__builtin_sqrtf(float(x))) : T(__builtin_sqrt(double(x)));
+}
+
+template <class T>
+SPARSIGHT_INLINE Vector<T> absolute_vector(Vector<T> v) {
+  return v < 0 ? -v : v;
+}
+
+template <class T>
+T dot(const T* a, const T* b, std::int64_t n) {
+  constexpr int L = Lanes<T>::count;
+  Vector<T> s0 = {}, s1 = {};
+  std::int64_t i = 0;
+  for (; i + 2 * L <= n; i += 2 * L) {
+    s0 += load(a + i) * load(b + i);
+    s1 += load(a + i + L) * load(b + i + L);
+  }
+  T sum = horizontal_sum<T>(s0 + s1);
+  for (; i < n; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+// y += factor * x
+template <class T>
+void axpy(T factor, const T* x, T* y, std::int64_t n) {
+  constexpr int L = Lanes<T>::count;
+  std::int64_t i = 0;
+  for (; i + L <= n; i += L) store(y + i, load(y + i) + factor * load(x + i));
+  for (; i < n; ++i) y[i] += factor * x[i];
+}
+
+// Running place of the largest value of a vector loop; the lowest index wins a tie, NaN never does.
+template <class T>
+struct Largest {
+  Vector<T> value = {};
+  typename Lanes<T>::Index index = {};
+
+  SPARSIGHT_INLINE void consider(Vector<T> candidate, typename Lanes<T>::Index where) {
+    const auto better = candidate > value;
+    value = better ? candidate : value;
+    index = better ? where : index;
+  }
+  // Index of the largest value above zero, or -1.
+  SPARSIGHT_INLINE std::int64_t place() const {
+    T best = 0;
+    std::int64_t at = -1;
+    for (int i = 0; i < Lanes<T>::count; ++i) {
+      if (value[i] > best || (value[i] == best && best > 0 && index[i] < at)) {
+        best = value[i];
+        at = index[i];
+      }
+    }
+    return at;
+  }
+};
+
+template <class T>
+SPARSIGHT_INLINE typename Lanes<T>::Index lane_numbers() {
+  typename Lanes<T>::Index v = {};
+  for (int i = 0; i < Lanes<T>::count; ++i) v[i] = i;
+  return v;
+}
+
+// Hands out aligned pieces of a block of scratch memory; with a null block it only counts.
+class Scratch {
+ public:
+  explicit Scratch(void* block) : base_(static_cast<char*>(block)) {}
+  template <class U>
+  U* take(std::int64_t n) {
+    U* piece = reinterpret_cast<U*>(base_ + used_);
+    used_ += (static_cast<std::size_t>(n) * sizeof(U) + 63) / 64 * 64;
+    return piece;
+  }
+  std::size_t used() const { return used_; }
+
+ private:
+  char* base_;
+  std::size_t used_ = 0;
+};
+
+}  // namespace
+}  // namespace sparsight

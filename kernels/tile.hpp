@@ -1,0 +1,75 @@
+// From a batch of patches to a tile in scratch memory, and from codes to the results asked for.
+#pragma once
+
+#include "gemm.hpp"
+#include "table.hpp"
+
+namespace sparsight {
+namespace {
+
+// A tile of this many patches keeps its correlations in the second-level cache for usual dictionaries.
+constexpr std::int64_t usual_tile_rows = 48;
+static_assert(usual_tile_rows % block_rows == 0, "a tile is a whole number of register blocks");
+
+// Copies the tile's patches, zero where not observed, and pads it with zero rows to whole register blocks.
+template <class T>
+void load_tile(const Tile<T>& tile, std::int64_t n_features, T* out) {
+  for (std::int64_t i = 0; i < tile.count; ++i) {
+    const T* patch = tile.patches + tile.rows[i] * n_features;
+    T* row = out + i * n_features;
+    if (tile.missing == nullptr) {
+      __builtin_memcpy(row, patch, static_cast<std::size_t>(n_features) * sizeof(T));
+    } else {
+      const std::uint8_t* missing = tile.missing + tile.rows[i] * n_features;
+      for (std::int64_t p = 0; p < n_features; ++p) row[p] = missing[p] ? T(0) : patch[p];
+    }
+  }
+  const std::int64_t used = tile.count * n_features;
+  const std::int64_t padded = round_up(tile.count, block_rows) * n_features;
+  __builtin_memset(out + used, 0, static_cast<std::size_t>(padded - used) * sizeof(T));
+}
+
+// Puts the code of one patch where it is wanted. Sorts `support` (and `codes` with it); codes of the
+// kernel's atoms become codes of the caller's atoms.
+template <class T>
+void emit(const Dictionary<T>& dictionary, std::int64_t row, std::int32_t* support, T* codes, std::int64_t count,
+          T residual_norm, const Output<T>& out, SparseSink<T>* sink) {
+  for (std::int64_t i = 1; i < count; ++i) {
+    const std::int32_t atom = support[i];
+    const T code = codes[i];
+    std::int64_t at = i;
+    for (; at > 0 && support[at - 1] > atom; --at) {
+      support[at] = support[at - 1];
+      codes[at] = codes[at - 1];
+    }
+    support[at] = atom;
+    codes[at] = code;
+  }
+  T l1 = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    codes[i] *= dictionary.scale[support[i]];
+    l1 += absolute(codes[i]);
+  }
+  out.residual_norm[row] = residual_norm;
+  out.l1_norm[row] = l1;
+  out.n_nonzero[row] = static_cast<std::int32_t>(count);
+  if (out.dense != nullptr) {
+    T* dense = out.dense + row * dictionary.n_atoms;
+    for (std::int64_t i = 0; i < count; ++i) dense[support[i]] = codes[i];
+  }
+  if (sink != nullptr) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      sink->indices[sink->size + i] = support[i];
+      sink->values[sink->size + i] = codes[i];
+    }
+    sink->size += count;
+  }
+  if (out.group_norms != nullptr) {
+    T* norms = out.group_norms + row * out.n_groups;
+    for (std::int64_t i = 0; i < count; ++i) norms[out.group_of_atom[support[i]]] += codes[i] * codes[i];
+    for (std::int64_t g = 0; g < out.n_groups; ++g) norms[g] = square_root(norms[g]);
+  }
+}
+
+}  // namespace
+}  // namespace sparsight
