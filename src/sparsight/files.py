@@ -34,25 +34,12 @@ def check_output_path(path: str | os.PathLike[str]) -> Path:
         write-protected file or no ordinary file.
     """
     target = Path(path).resolve()
-    folder = target.parent
-    if not folder.exists():
-        raise SparsightError(
-            f"cannot write {_quoted(path)}: the folder {_quoted(folder)} does not exist; create it first"
-        )
-    if not folder.is_dir():
-        raise SparsightError(
-            f"cannot write {_quoted(path)}: {_quoted(folder)} is a file, not a folder; choose another place"
-        )
-    if target.is_dir():
-        raise SparsightError(f"cannot write {_quoted(path)}: it is a folder; add a file name to it")
-    if target.exists() and not target.is_file():
-        raise SparsightError(f"cannot write {_quoted(path)}: it is no ordinary file; choose another name")
-    if target.exists() and not os.access(target, os.W_OK):
-        raise SparsightError(
-            f"cannot write {_quoted(path)}: the file is write-protected; choose another name or allow writing"
-        )
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise _not_writable(path, folder)
+    try:
+        problem = _problem(target)
+    except OSError as error:
+        problem = f"{error.strerror}; choose another name"
+    if problem:
+        raise SparsightError(f"Cannot write {path}: {problem}.")
     return target
 
 
@@ -90,33 +77,43 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     ['result.csv']
     """
     target = check_output_path(path)
-    temporary = target.with_name(f".{target.stem}-{secrets.token_hex(4)}{target.suffix}")
+    temporary = target.with_name(f".sparsight-{secrets.token_hex(8)}{target.suffix}")
     try:
-        # Created here, by the process's own umask: the mode that the final file shall have.
+        # Created by the process's own umask: with the rights that the final file shall have.
         temporary.open("xb").close()
     except OSError as error:
-        raise _not_writable(path, target.parent) from error
+        raise SparsightError(f"Cannot write {path}: {error.strerror}; choose another place.") from error
     try:
         yield temporary
         temporary.replace(target)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         if error.errno in _FULL:
-            raise SparsightError(
-                f"cannot write {_quoted(path)}: the disk is full; free some space"
-            ) from error
+            message = f"Cannot write {path}: the disk is full; free some space."
+            raise SparsightError(message) from error
         raise
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
-def _quoted(path: str | os.PathLike[str]) -> str:
-    return f"'{os.fspath(path)}'"
+def _problem(target: Path) -> str | None:
+    """Say why a file cannot be written and what to do, or None if it can."""
+    folder = target.parent
+    if not folder.exists():
+        return f"the folder {folder} does not exist; create it first"
+    if not folder.is_dir():
+        return f"{folder} is a file, not a folder; choose another place"
+    if target.is_dir():
+        return "it is a folder; add a file name to it"
+    if target.exists() and not target.is_file():
+        return "it is no ordinary file; choose another name"
+    if target.exists() and not _allows(target, os.W_OK):
+        return "it is write-protected; choose another name or allow writing"
+    if not _allows(folder, os.W_OK | os.X_OK):
+        return f"the folder {folder} is not writable; choose another place or allow writing"
+    return None
 
 
-def _not_writable(path: str | os.PathLike[str], folder: Path) -> SparsightError:
-    return SparsightError(
-        f"cannot write {_quoted(path)}: the folder {_quoted(folder)} is not writable; "
-        "choose another place or allow writing"
-    )
+def _allows(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)

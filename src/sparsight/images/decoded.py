@@ -27,8 +27,8 @@ def without_alpha(pixels: NDArray[Any], path: Path) -> NDArray[Any]:
     opaque = 1.0 if alpha.dtype.kind == "f" else np.iinfo(alpha.dtype).max
     if (alpha < opaque).any():
         raise ImageError(
-            f"'{path}' has transparent pixels; save it without transparency, "
-            "and mark what shall be left out in a mask"
+            f"{path} has transparent pixels; save it without transparency, "
+            "and mark what shall be left out in a mask."
         )
     colours = pixels[..., :-1]
     return colours[..., 0] if colours.shape[-1] == 1 else colours

@@ -48,7 +48,7 @@ class Image:
     def __post_init__(self) -> None:
         if not self.name:
             object.__setattr__(self, "name", self.path.stem if self.path else "image")
-        subject = f"'{self.path}'" if self.path else f"'{self.name}'"
+        subject = str(self.path or self.name)
         pixels = np.asarray(self.pixels).view()
         _check_shape(pixels, subject)
         if pixels.ndim == 3 and pixels.shape[2] == 1:
@@ -58,13 +58,13 @@ class Image:
         low, high = self.intensity_range
         if not (np.isfinite(low) and np.isfinite(high) and low < high):
             raise ImageError(
-                f"cannot use {subject} with the intensity range ({low}, {high}): "
-                "give two finite numbers, black and white, in ascending order"
+                f"Cannot use {subject} with the intensity range ({low}, {high}): "
+                "give two finite numbers, black and white, in ascending order."
             )
         if self.pixel_size_um is not None and not 0 < self.pixel_size_um < np.inf:
             raise ImageError(
-                f"cannot use {subject} with a pixel size of {self.pixel_size_um} µm: "
-                "give a positive number, or None when it is unknown"
+                f"Cannot use {subject} with a pixel size of {self.pixel_size_um} µm: "
+                "give a positive number, or None when it is unknown."
             )
         pixels.flags.writeable = False
         object.__setattr__(self, "pixels", pixels)
@@ -89,8 +89,8 @@ def range_of_dtype(dtype: np.dtype[Any], subject: str) -> tuple[float, float]:
         limits = np.iinfo(dtype)
         return (float(limits.min), float(limits.max))
     raise ImageError(
-        f"cannot tell black from white in {subject}, whose pixels are {dtype}: "
-        "give the intensity_range, or convert them to uint8, uint16 or float32"
+        f"Cannot tell black from white in {subject}, whose pixels are {dtype}: "
+        "give the intensity_range, or convert them to uint8, uint16 or float32."
     )
 
 
@@ -98,16 +98,16 @@ def _check_shape(pixels: NDArray[Any], subject: str) -> None:
     if pixels.ndim not in (2, 3):
         raise ImageError(
             f"{subject} has {pixels.ndim} dimensions; an image has the shape (height, width) or "
-            "(height, width, channels)"
+            "(height, width, channels)."
         )
     if pixels.size == 0:
-        raise ImageError(f"{subject} is empty, of shape {pixels.shape}; give an image that has pixels")
+        raise ImageError(f"{subject} is empty, of shape {pixels.shape}; give an image that has pixels.")
 
 
 def _check_dtype(dtype: np.dtype[Any], subject: str) -> None:
     if dtype.kind not in "biuf":
         raise ImageError(
-            f"{subject} has pixels of type {dtype}; give real numbers such as uint8, uint16 or float32"
+            f"{subject} has pixels of type {dtype}; give real numbers such as uint8, uint16 or float32."
         )
 
 
@@ -118,5 +118,5 @@ def _check_values(pixels: NDArray[Any], subject: str) -> None:
     row, column = np.argwhere(broken)[0][:2]
     raise ImageError(
         f"{subject} has {np.count_nonzero(broken)} pixel values that are NaN or infinite, the "
-        f"first at row {row}, column {column}; give them any finite value and mark them in a mask"
+        f"first at row {row}, column {column}; give them any finite value and mark them in a mask."
     )

@@ -50,22 +50,16 @@ def pixel_size_of_tiff(tiff: TiffFile, page: TiffPage) -> float | None:
         In micrometres; None if unknown or if the pixels are not square.
     """
     if tiff.is_fei:
-        return _of_fei(tiff.fei_metadata or {})
-    if tiff.is_sem:
-        return _of_zeiss(tiff.sem_metadata or {})
-    if tiff.is_ome:
-        return _of_ome(tiff.ome_metadata or "")
-    resolution = _resolution(page)
-    if resolution is None:
-        return None
-    if tiff.is_imagej:
-        unit = str((tiff.imagej_metadata or {}).get("unit", ""))
-        if _plain(unit) in _MICROMETRES and _plain(unit) not in ("in", "inch"):
-            return _square(*(_length(1 / value, unit) for value in resolution))
-    unit_tag = page.tags.get("ResolutionUnit")
-    # Inches are the unit where the tag is missing, says the standard.
-    unit_um = _RESOLUTION_UNITS.get(2 if unit_tag is None else int(unit_tag.value))
-    return None if unit_um is None else pixel_size_of_resolution(*resolution, unit_um)
+        size = _of_fei(tiff.fei_metadata or {})
+    elif tiff.is_sem:
+        size = _of_zeiss(tiff.sem_metadata or {}, page.imagewidth)
+    elif tiff.is_ome:
+        size = _of_ome(tiff.ome_metadata or "")
+    elif tiff.is_imagej:
+        size = _of_imagej(tiff.imagej_metadata or {}, page)
+    else:
+        size = None
+    return size or _of_resolution(page)
 
 
 def pixel_size_of_resolution(horizontal: float, vertical: float, unit_um: float) -> float | None:
@@ -90,21 +84,45 @@ def significant_bits(tiff: TiffFile) -> int | None:
 
 
 def _of_fei(metadata: Mapping[str, Any]) -> float | None:
-    for section in ("Scan", "EScan", "IScan"):
-        values = metadata.get(section, {})
-        if "PixelWidth" in values and "PixelHeight" in values:
-            return _square(_length(values["PixelWidth"], "m"), _length(values["PixelHeight"], "m"))
-    return None
-
-
-def _of_zeiss(metadata: Mapping[str, Any]) -> float | None:
-    # "Image Pixel Size" is that of the stored image, "Pixel Size" that of the scan.
-    for key in ("ap_image_pixel_size", "ap_pixel_size"):
-        _, value, unit = (*metadata.get(key, ()), None, None, None)[:3]
-        size = _length(value, unit)
+    # Either "Scan" holds the size, or the scan of the beam that was used.
+    for section in ("Scan", metadata.get("Beam", {}).get("Scan", "EScan")):
+        scan = metadata.get(section, {})
+        size = _square(_length(scan.get("PixelWidth"), "m"), _length(scan.get("PixelHeight"), "m"))
         if size is not None:
             return size
     return None
+
+
+def _of_zeiss(metadata: Mapping[str, Any], width: int) -> float | None:
+    # "Image Pixel Size" is that of the stored image, "Pixel Size" that of the scan.
+    for key in ("ap_image_pixel_size", "ap_pixel_size"):
+        if len(entry := metadata.get(key, ())) == 3:
+            _, value, unit = entry
+            return _length(value, unit)
+    # Older files have only unnamed values, the fourth of which is the size in metres of a pixel of
+    # an image 1024 pixels wide.
+    unnamed = metadata.get("", ())
+    size = _length(unnamed[3], "m") if len(unnamed) > 3 else None
+    return size and size * 1024 / width
+
+
+def _of_imagej(metadata: Mapping[str, Any], page: TiffPage) -> float | None:
+    resolution = _resolution(page)
+    unit = _plain(str(metadata.get("unit", "")))
+    # ImageJ takes inches over from the file it opened: they tell no more than a plain resolution.
+    if resolution is None or unit in ("in", "inch"):
+        return None
+    return _square(*(_length(1 / value, unit) for value in resolution))
+
+
+def _of_resolution(page: TiffPage) -> float | None:
+    resolution = _resolution(page)
+    unit = page.tags.get("ResolutionUnit")
+    # Inches are meant where the tag is missing, says the standard.
+    unit_um = _RESOLUTION_UNITS.get(2 if unit is None else int(unit.value))
+    if resolution is None or unit_um is None:
+        return None
+    return pixel_size_of_resolution(*resolution, unit_um)
 
 
 def _of_ome(xml: str) -> float | None:

@@ -73,7 +73,7 @@ def _pixels(file: ImageFile, path: Path) -> NDArray[Any]:
             return without_alpha(np.asarray(file.convert(file.mode[:3] + "A")), path)
         return np.asarray(file)
     raise ImageError(
-        f"'{path}' has pixels of the kind {file.mode}, which are not read; save it as grey or RGB"
+        f"{path} has pixels of the kind {file.mode}, which are not read; save it as grey or RGB."
     )
 
 

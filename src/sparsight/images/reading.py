@@ -60,12 +60,12 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     except Exception as error:
         # Decoders that are fed damaged bytes raise nearly anything.
         raise ImageError(
-            f"cannot read '{path}': the file is damaged or incomplete; "
-            "export or copy it again, or leave it out"
+            f"Cannot read {path}: the file is damaged or incomplete; "
+            "export or copy it again, or leave it out."
         ) from error
     return Image(
         pixels=np.ascontiguousarray(decoded.pixels),
-        intensity_range=decoded.intensity_range or range_of_dtype(decoded.pixels.dtype, f"'{path}'"),
+        intensity_range=decoded.intensity_range or range_of_dtype(decoded.pixels.dtype, str(path)),
         pixel_size_um=decoded.pixel_size_um,
         path=path,
     )
@@ -109,7 +109,7 @@ def as_image(
         image = read_image(image)
     if not isinstance(image, Image):
         pixels = _as_array(image, name or "image")
-        stated = intensity_range or range_of_dtype(pixels.dtype, f"'{name or 'image'}'")
+        stated = intensity_range or range_of_dtype(pixels.dtype, name or "image")
         return Image(pixels, stated, name=name or "")
     return replace(
         image,
@@ -145,8 +145,8 @@ def read_mask(path: str | os.PathLike[str], shape: tuple[int, int] | None = None
     pixels = mask.pixels if mask.n_channels == 1 else mask.pixels.max(axis=2)
     if shape is not None and pixels.shape != tuple(shape[:2]):
         raise ImageError(
-            f"the mask '{path}' is {pixels.shape[0]} × {pixels.shape[1]} pixels (height × width), "
-            f"its image {shape[0]} × {shape[1]}; give a mask of the image's size"
+            f"The mask {path} is {pixels.shape[0]} × {pixels.shape[1]} pixels (height × width), "
+            f"its image {shape[0]} × {shape[1]}; give a mask of the image's size."
         )
     white = mask.intensity_range[1]
     has_white = pixels.max() > white / 2
@@ -156,14 +156,14 @@ def read_mask(path: str | os.PathLike[str], shape: tuple[int, int] | None = None
 def _as_array(image: ArrayLike, name: str) -> NDArray[Any]:
     if isinstance(image, np.ma.MaskedArray):
         raise ImageError(
-            f"'{name}' is a masked array, whose mask would be lost; give its data as the image and "
-            "its mask as the mask"
+            f"{name} is a masked array, whose mask would be lost; give its data as the image and "
+            "its mask as the mask."
         )
     try:
         return np.asarray(image)
     except ValueError as error:
         raise ImageError(
-            f"'{name}' is no array of one shape ({error}); give (height, width) or (height, width, channels)"
+            f"{name} is no array of one shape ({error}); give (height, width) or (height, width, channels)."
         ) from error
 
 
@@ -179,7 +179,7 @@ def _decoder(path: Path) -> Callable[[Path], Decoded]:
     for start, decode in RASTER_DECODERS.items():
         if signature.startswith(start):
             return decode
-    raise ImageError(f"'{path}' is not a PNG, JPEG, TIFF or BMP image; convert it to one or leave it out")
+    raise ImageError(f"{path} is not a PNG, JPEG, TIFF or BMP image; convert it to one or leave it out.")
 
 
 def _signature(path: Path) -> bytes:
@@ -187,13 +187,13 @@ def _signature(path: Path) -> bytes:
         with path.open("rb") as file:
             signature = file.read(_SIGNATURE_LENGTH)
     except FileNotFoundError as error:
-        raise ImageError(f"there is no file '{path}'; check the path") from error
+        raise ImageError(f"There is no file {path}; check the path.") from error
     except IsADirectoryError as error:
-        raise ImageError(f"'{path}' is a folder; give an image file") from error
+        raise ImageError(f"{path} is a folder; give an image file.") from error
     except OSError as error:
         raise ImageError(
-            f"cannot open '{path}' ({error.strerror}); check the path and the right to read it"
+            f"Cannot open {path} ({error.strerror}); check the path and the right to read it."
         ) from error
     if not signature:
-        raise ImageError(f"the file '{path}' is empty; export or copy it again, or leave it out")
+        raise ImageError(f"The file {path} is empty; export or copy it again, or leave it out.")
     return signature

@@ -111,7 +111,7 @@ def _channels_last(pixels: NDArray[Any], axes: str, path: Path) -> NDArray[Any]:
 
 def _several_images(path: Path) -> ImageError:
     return ImageError(
-        f"'{path}' holds several images; save the one that is meant, or each of them, as a TIFF of its own"
+        f"{path} holds several images; save the one that is meant, or each of them, as a TIFF of its own."
     )
 
 
@@ -138,8 +138,8 @@ def _through_pillow(page: TiffPage, path: Path) -> NDArray[Any]:
         exact = file.mode in ("I;16", "I;16B", "F") or (bits <= 8 and file.mode in "1LPRGBA")
         if not exact:
             raise ImageError(
-                f"'{path}' is compressed in a way that is read only with the package imagecodecs; "
-                "install it (pip install imagecodecs), or save the image uncompressed"
+                f"{path} is compressed in a way that is read only with the package imagecodecs; "
+                "install it (pip install imagecodecs), or save the image uncompressed."
             )
         pixels = np.asarray(file)
         if file.mode in ("1", "L") and page.photometric == PHOTOMETRIC.MINISWHITE:
@@ -161,8 +161,8 @@ def _brightness(pixels: NDArray[Any], page: TiffPage, path: Path) -> NDArray[Any
         return np.asarray(white ^ pixels)
     if page.photometric not in (*_LINEAR, *_CONVERTED_TO_RGB):
         raise ImageError(
-            f"'{path}' has pixels of the kind {PHOTOMETRIC(page.photometric).name}, which are not "
-            "read; save it as grey or RGB"
+            f"{path} has pixels of the kind {PHOTOMETRIC(page.photometric).name}, which are not "
+            "read; save it as grey or RGB."
         )
     return pixels
 

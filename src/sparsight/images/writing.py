@@ -62,8 +62,8 @@ def write_image(
         pixels = pixels[:, :, 0]
     if pixels.ndim not in (2, 3) or pixels.size == 0:
         raise ImageError(
-            f"cannot write an array of shape {pixels.shape} to '{path}'; an image has the shape "
-            "(height, width) or (height, width, channels)"
+            f"Cannot write an array of shape {pixels.shape} to {path}; an image has the shape "
+            "(height, width) or (height, width, channels)."
         )
     if pixels.dtype == np.bool_:
         pixels = pixels.astype(np.uint8) * np.uint8(255)
@@ -74,8 +74,8 @@ def write_image(
         _write_raster(path, pixels)
     else:
         raise ImageError(
-            f"cannot write '{path}': no image format has the suffix '{path.suffix}'; "
-            "use .png, .tif, .jpg or .bmp"
+            f"Cannot write {path}: no image format has the suffix '{path.suffix}'; "
+            "use .png, .tif, .jpg or .bmp."
         )
 
 
@@ -85,8 +85,8 @@ def _write_raster(path: Path, pixels: NDArray[Any]) -> None:
     if pixels.dtype not in depths or (pixels.ndim == 3 and pixels.shape[2] != 3):
         n_channels = 1 if pixels.ndim == 2 else pixels.shape[2]
         raise ImageError(
-            f"cannot write {n_channels} channels of {pixels.dtype} to '{path}'; use .tif, or "
-            f"convert to grey or RGB pixels of {' or '.join(np.dtype(d).name for d in depths)}"
+            f"Cannot write {n_channels} channels of {pixels.dtype} to {path}; use .tif, or "
+            f"convert to grey or RGB pixels of {' or '.join(np.dtype(d).name for d in depths)}."
         )
     with atomic_path(path) as temporary:
         if pixels.dtype == np.uint16:
@@ -105,8 +105,7 @@ def _write_tiff(path: Path, pixels: NDArray[Any], pixel_size_um: float | None) -
         pixels = pixels.astype(np.float32)  # exact, and more programs read it
     if pixels.dtype.kind not in "iuf" or pixels.dtype.itemsize > (8 if pixels.dtype.kind == "f" else 4):
         raise ImageError(
-            f"cannot write pixels of type {pixels.dtype} to '{path}'; convert them to uint8, "
-            "uint16 or float32"
+            f"Cannot write pixels of type {pixels.dtype} to {path}; convert them to uint8, uint16 or float32."
         )
     import tifffile
 
