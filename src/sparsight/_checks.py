@@ -15,9 +15,10 @@ def check_integer(name: str, value: Any, *, minimum: int, maximum: int | None = 
     wanted = f"an integer of at least {minimum}" + (f" and at most {maximum}" if maximum is not None else "")
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
         raise ParameterError(f"{name} must be {wanted}, got {value!r}.")
-    if value < minimum or (maximum is not None and value > maximum):
+    number = int(value)
+    if number < minimum or (maximum is not None and number > maximum):
         raise ParameterError(f"{name} must be {wanted}, got {value}.")
-    return int(value)
+    return number
 
 
 def check_number(name: str, value: Any, *, minimum: float, inclusive: bool = True) -> float:

@@ -58,11 +58,11 @@ class Standardization:
 
     def apply(self, patches: NDArray[Any]) -> NDArray[Any]:
         """Standardise patches, shape (n_patches, n_features)."""
-        return (patches - self.mean) / self.scale
+        return np.asarray((patches - self.mean) / self.scale)
 
     def invert(self, standardized: NDArray[Any]) -> NDArray[Any]:
         """Undo `apply`."""
-        return standardized * self.scale + self.mean
+        return np.asarray(standardized * self.scale + self.mean)
 
 
 def zigzag_order(shape: tuple[int, int]) -> NDArray[np.intp]:
@@ -107,7 +107,8 @@ def cosine_basis(patch_shape: tuple[int, int], n_coefs: int | None = None) -> ND
             f"got {n_coefs}."
         )
     rows, columns = (_cosines(size) for size in patch_shape)
-    return np.kron(rows, columns)[zigzag_order(patch_shape)[:n_coefs]]
+    basis: NDArray[np.float64] = np.kron(rows, columns).astype(np.float64)
+    return basis[zigzag_order(patch_shape)[:n_coefs]]
 
 
 def _cosines(size: int) -> NDArray[np.float64]:

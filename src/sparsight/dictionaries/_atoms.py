@@ -14,7 +14,7 @@ from sparsight.errors import ParameterError
 def normalized_rows(atoms: NDArray[Any]) -> NDArray[Any]:
     """Scale rows to unit norm; a row that is zero stays zero."""
     norms = np.linalg.norm(atoms, axis=1, keepdims=True)
-    return atoms / np.where(norms > 0, norms, 1).astype(atoms.dtype)
+    return np.asarray(atoms / np.where(norms > 0, norms, 1).astype(atoms.dtype))
 
 
 def atoms_from_patches(

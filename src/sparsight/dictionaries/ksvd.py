@@ -26,7 +26,7 @@ from sparsight.errors import ParameterError
 Progress = Callable[[int, int, str], None]
 
 
-class KSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class KSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     r"""Dictionary learning by K-SVD.
 
     Minimises over the dictionary D (rows of unit norm) and the codes X
@@ -148,11 +148,11 @@ class KSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         dictionary = self._initial_dictionary(filled, n_components, missing is not None)
         history: list[float] = []
         self.n_replaced_ = 0
-        errors, usage = np.empty(0), np.empty(0)
+        usage, errors = np.empty(0, np.intp), np.empty(0)
         for iteration in range(1, self.max_iter + 1):
             if history:
                 self.n_replaced_ += replace_idle_atoms(dictionary, usage, filled, errors)
-            coding = orthogonal_matching_pursuit(
+            coding: Any = orthogonal_matching_pursuit(
                 patches,
                 dictionary,
                 n_nonzero_coefs=n_nonzero_coefs,
@@ -160,7 +160,8 @@ class KSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
                 output="sparse",
                 n_threads=self.n_threads,
             )
-            errors, usage = update_atoms(
+            usage = np.bincount(coding.codes.indices, minlength=n_components)
+            dictionary, errors = update_atoms(
                 patches, missing, coding.codes, dictionary, exact=self.atom_update == "exact"
             )
             history.append(float(errors.sum()))
@@ -193,14 +194,15 @@ class KSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
             len(self.components_),
             self._n_nonzero_coefs(patches.shape[1]),
         )
-        coding = orthogonal_matching_pursuit(
+        coding: Any = orthogonal_matching_pursuit(
             patches,
             self.components_.astype(patches.dtype, copy=False),
             n_nonzero_coefs=min(n_nonzero_coefs, n_components),
             mask=missing,
             n_threads=self.n_threads,
         )
-        return coding.codes
+        codes: NDArray[Any] = coding.codes
+        return codes
 
     def fit_transform(self, X: ArrayLike, y: Any = None, *, mask: ArrayLike | None = None) -> NDArray[Any]:
         """Learn the dictionary, then code the same patches over it."""
@@ -209,7 +211,7 @@ class KSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
         """Patches from codes, shape (n_patches, n_components): ``codes @ components_``."""
         check_is_fitted(self)
-        return np.asarray(X) @ self.components_
+        return np.asarray(np.asarray(X) @ self.components_)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -37,7 +37,7 @@ METHODS: dict[str, Callable[..., Scorer]] = {
 _MAX_FOLDS = 5
 
 
-class AnomalyDetector(BaseEstimator):  # type: ignore[misc]
+class AnomalyDetector(BaseEstimator):
     """Find anomalies in textures, after learning from a handful of good images.
 
     Parameters
@@ -157,19 +157,19 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc]
             self._observed(image, None if masks is None else masks[i]) for i, image in enumerate(loaded)
         ]
         random_state = check_random_state(self.random_state)
-        folds, how, warning = ([], "given", None) if self.threshold is not None else _folds(observed)
         report = progress or _silent
-        report(0, len(folds) + 1, "learning from all images")
+        n_steps = 1 if self.threshold is not None else 1 + len(_folds(observed)[0])
+        report(0, n_steps, "learning from all images")
         self.scorer_ = scorer.fit(observed, random_state)
         if self.threshold is None:
-            scores, how, warning = self._held_out_scores(folds, how, warning, random_state, report)
+            scores, how, warning = self._held_out_scores(observed, random_state, report)
             self.threshold_ = conformal_threshold(scores, self.false_alarm_rate)
             n_pixels = int(sum(np.isfinite(part).sum() for part in scores))
             self.calibration_ = Calibration(self.false_alarm_rate, len(loaded), n_pixels, how, warning)
         else:
             self.threshold_ = float(self.threshold)
-            self.calibration_ = Calibration(None, 0, 0, how)
-        report(len(folds) + 1, len(folds) + 1, "done")
+            self.calibration_ = Calibration(None, 0, 0, "given")
+        report(n_steps, n_steps, "done")
         self.provenance_ = _provenance(loaded, time.perf_counter() - started)
         return self
 
@@ -258,13 +258,12 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc]
 
     def _held_out_scores(
         self,
-        folds: list[Fold],
-        how: str,
-        warning: str | None,
+        observed: list[Observed],
         random_state: np.random.RandomState,
         report: Progress,
     ) -> tuple[list[NDArray[np.float32]], str, str | None]:
         """Scores of normal images by models that were not trained on them; how, and a warning."""
+        folds, how, warning = _folds(observed)
         scores: list[NDArray[np.float32]] = []
         try:
             for done, (training, held_out) in enumerate(folds, start=1):
@@ -273,7 +272,6 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc]
                 scores += [scorer.score(image) for image in held_out]
         except SparsightError:
             # All images together were enough to learn from, so what is left without some is too little.
-            observed = [image for _, held_out in folds for image in held_out]
             warning = (
                 "The threshold rests on the training images themselves, which are too small to leave a part "
                 "out: expect more false alarms than promised, and give more or larger good images."
@@ -308,7 +306,7 @@ class AnomalyDetector(BaseEstimator):  # type: ignore[misc]
 
     def _load_training_images(self, images: Sequence[ImageLike]) -> list[Image]:
         if isinstance(images, (str, os.PathLike, Image)) or getattr(images, "ndim", 3) == 2:
-            images = [images]
+            raise ParameterError("Give a list of training images, even if it holds only one.")
         loaded = [as_image(image) for image in images]
         if not loaded:
             raise ImageError("No training images were given; give at least one good image.")

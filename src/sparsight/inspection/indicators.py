@@ -114,7 +114,8 @@ class IndicatorScorer:
         side = (self.patch_size, self.patch_size)
         basis = cosine_basis(side, min(self.n_coefs, self.patch_size**2)).astype(patches.dtype)
         channels = centred.reshape(len(patches), self.patch_size**2, -1)
-        return np.einsum("npc,kp->nkc", channels, basis, optimize=True).reshape(len(patches), -1)
+        features: NDArray[Any] = np.einsum("npc,kp->nkc", channels, basis, optimize=True)
+        return features.reshape(len(patches), -1)
 
     def _code(self, features: NDArray[Any]) -> Coding:
         return orthogonal_matching_pursuit(

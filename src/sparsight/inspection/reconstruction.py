@@ -90,7 +90,8 @@ class ReconstructionScorer:
             )
             rebuilt = self.standardization.invert(coding.codes @ self.dictionary)
             parts.append(rebuilt.reshape(patches.shape))
-        return grid.assemble(np.concatenate(parts))
+        rebuilt_image: NDArray[np.float32] = grid.assemble(np.concatenate(parts))
+        return rebuilt_image
 
     def score(self, image: Observed) -> NDArray[np.float32]:
         """Absolute reconstruction error of every pixel; NaN where not observed."""
@@ -99,7 +100,7 @@ class ReconstructionScorer:
             error = np.sqrt(np.mean(np.square(error), axis=2))
         if image.mask is not None:
             error[image.mask] = np.nan
-        return error
+        return np.asarray(error)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what was learned, to be stored in a model file."""
