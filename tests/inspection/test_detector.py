@@ -182,7 +182,14 @@ def test_bad_parameters_are_refused(settings, message):
         AnomalyDetector(**settings).fit([texture(0)])
 
 
+def test_a_single_image_instead_of_a_list_is_refused():
+    with pytest.raises(ParameterError, match="Give a list of training images"):
+        AnomalyDetector().fit(texture(0))
+
+
 def test_bad_masks_are_refused(detector):
+    with pytest.raises(ParameterError, match="2 masks were given for 1 images"):
+        AnomalyDetector().fit([texture(0)], masks=[None, None])
     with pytest.raises(ImageError, match=r"mask of .* has shape \(3, 3\)"):
         detector.inspect(texture(0), mask=np.zeros((3, 3), bool))
     with pytest.raises(ImageError, match="hides every pixel"):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsight.errors import ParameterError
+from sparsight.errors import ParameterError, SparsightError
+from sparsight.inspection.scorers import Observed, Progress, Scorer
+
+_MAX_FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -71,3 +74,77 @@ def conformal_threshold(score_maps: Sequence[NDArray[np.floating]], false_alarm_
     needed = (1.0 - false_alarm_rate) * (1.0 + 1.0 / scores.size)
     index = min(int(np.searchsorted(below, needed - 1e-12)), scores.size - 1)
     return float(scores[order[index]])
+
+
+def n_folds(images: Sequence[Observed]) -> int:
+    """How many models `calibrate_on_folds` trains for these images."""
+    return 2 if len(images) == 1 else min(_MAX_FOLDS, len(images))
+
+
+def calibrate_on_folds(
+    new_scorer: Callable[[], Scorer],
+    trained: Scorer,
+    images: Sequence[Observed],
+    false_alarm_rate: float,
+    random_state: np.random.RandomState,
+    progress: Progress,
+) -> tuple[float, Calibration]:
+    """Threshold from the scores of each training image by a model that was not trained on it.
+
+    Each image in turn is left out (of more than five, a fifth at a time), or, with only one image, each half.
+
+    Parameters
+    ----------
+    new_scorer : callable
+        Makes an untrained scorer.
+    trained : Scorer
+        Trained on all images: scores them when they are too small to leave a part out.
+    images : sequence of Observed
+        Normal images.
+    false_alarm_rate : float
+    random_state : RandomState
+    progress : callable
+        Called before each fold, counting from 1.
+
+    Returns
+    -------
+    threshold : float
+    calibration : Calibration
+    """
+    folds, how, warning = _folds(images)
+    scores: list[NDArray[np.float32]] = []
+    try:
+        for done, (training, held_out) in enumerate(folds, start=1):
+            progress(done, len(folds) + 1, "calibrating on images left out")
+            scorer = new_scorer().fit(training, random_state)
+            scores += [scorer.score(image) for image in held_out]
+    except SparsightError:
+        # All images together were enough to learn from, so what is left without some is too little.
+        scores = [trained.score(image) for image in images]
+        how = "the training images themselves"
+        warning = (
+            "The threshold rests on the training images themselves, which are too small to leave a part out: "
+            "expect more false alarms than promised, and give more or larger good images."
+        )
+    n_pixels = int(sum(np.isfinite(part).sum() for part in scores))
+    threshold = conformal_threshold(scores, false_alarm_rate)
+    return threshold, Calibration(false_alarm_rate, len(images), n_pixels, how, warning)
+
+
+def _folds(
+    images: Sequence[Observed],
+) -> tuple[list[tuple[list[Observed], list[Observed]]], str, str | None]:
+    """Training and held-out parts such that every image is held out once; how, and a warning."""
+    if len(images) == 1:
+        first, second = images[0].halves()
+        warning = (
+            "The threshold rests on one image, cut in two halves: other good images may differ more from it "
+            "than its halves from each other. Calibrate on more good images before relying on the rate."
+        )
+        return [([first], [second]), ([second], [first])], "two halves of one image", warning
+    groups = [range(k, len(images), _MAX_FOLDS) for k in range(n_folds(images))]
+    folds = [
+        ([image for i, image in enumerate(images) if i not in group], [images[i] for i in group])
+        for group in groups
+    ]
+    return folds, "leave-one-image-out" if len(images) <= _MAX_FOLDS else "folds of images", None

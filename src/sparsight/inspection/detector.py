@@ -16,25 +16,21 @@ from sklearn.utils.validation import check_is_fitted
 
 import sparsight
 from sparsight._checks import check_choice, check_integer, check_number
-from sparsight.errors import ImageError, ModelError, ParameterError, SparsightError
+from sparsight.errors import ModelError, ParameterError
 from sparsight.images import Image, as_image
-from sparsight.inspection.calibration import Calibration, conformal_threshold
+from sparsight.inspection.calibration import Calibration, calibrate_on_folds, n_folds
 from sparsight.inspection.defects import Inspection, find_defects
 from sparsight.inspection.indicators import IndicatorScorer
+from sparsight.inspection.intake import ImageLike, load_training_images, observe
 from sparsight.inspection.reconstruction import ReconstructionScorer
-from sparsight.inspection.scorers import Observed, Scorer
+from sparsight.inspection.scorers import Observed, Progress, Scorer
 from sparsight.models import load_model, save_model
-
-ImageLike = ArrayLike | Image | os.PathLike[str] | str
-Progress = Callable[[int, int, str], None]
-Fold = tuple[list[Observed], list[Observed]]
 
 MODEL_KIND = "anomaly-detector"
 METHODS: dict[str, Callable[..., Scorer]] = {
     "reconstruction": ReconstructionScorer,
     "single-scale": IndicatorScorer,
 }
-_MAX_FOLDS = 5
 
 
 class AnomalyDetector(BaseEstimator):
@@ -152,20 +148,25 @@ class AnomalyDetector(BaseEstimator):
         del y
         started = time.perf_counter()
         scorer = self._new_scorer()
-        loaded = self._load_training_images(images)
+        loaded = load_training_images(images)
+        self.intensity_range_ = loaded[0].intensity_range
+        self.n_channels_ = loaded[0].n_channels
+        if masks is not None and len(masks) != len(loaded):
+            raise ParameterError(
+                f"{len(masks)} masks were given for {len(loaded)} images; give one for each."
+            )
         observed = [
             self._observed(image, None if masks is None else masks[i]) for i, image in enumerate(loaded)
         ]
         random_state = check_random_state(self.random_state)
         report = progress or _silent
-        n_steps = 1 if self.threshold is not None else 1 + len(_folds(observed)[0])
+        n_steps = 1 if self.threshold is not None else 1 + n_folds(observed)
         report(0, n_steps, "learning from all images")
         self.scorer_ = scorer.fit(observed, random_state)
         if self.threshold is None:
-            scores, how, warning = self._held_out_scores(observed, random_state, report)
-            self.threshold_ = conformal_threshold(scores, self.false_alarm_rate)
-            n_pixels = int(sum(np.isfinite(part).sum() for part in scores))
-            self.calibration_ = Calibration(self.false_alarm_rate, len(loaded), n_pixels, how, warning)
+            self.threshold_, self.calibration_ = calibrate_on_folds(
+                self._new_scorer, self.scorer_, observed, self.false_alarm_rate, random_state, report
+            )
         else:
             self.threshold_ = float(self.threshold)
             self.calibration_ = Calibration(None, 0, 0, "given")
@@ -256,32 +257,14 @@ class AnomalyDetector(BaseEstimator):
             raise ModelError(f"{path} lacks parts of an anomaly detector; train it again.") from error
         return detector
 
-    def _held_out_scores(
-        self,
-        observed: list[Observed],
-        random_state: np.random.RandomState,
-        report: Progress,
-    ) -> tuple[list[NDArray[np.float32]], str, str | None]:
-        """Scores of normal images by models that were not trained on them; how, and a warning."""
-        folds, how, warning = _folds(observed)
-        scores: list[NDArray[np.float32]] = []
-        try:
-            for done, (training, held_out) in enumerate(folds, start=1):
-                report(done, len(folds) + 1, "calibrating on images left out")
-                scorer = self._new_scorer().fit(training, random_state)
-                scores += [scorer.score(image) for image in held_out]
-        except SparsightError:
-            # All images together were enough to learn from, so what is left without some is too little.
-            warning = (
-                "The threshold rests on the training images themselves, which are too small to leave a part "
-                "out: expect more false alarms than promised, and give more or larger good images."
-            )
-            return (
-                [self.scorer_.score(image) for image in observed],
-                "the training images themselves",
-                warning,
-            )
-        return scores, how, warning
+    def _observed(self, image: Image, mask: ArrayLike | None) -> Observed:
+        return observe(
+            image,
+            mask,
+            n_channels=self.n_channels_,
+            intensity_range=self.intensity_range_,
+            patch_size=self._new_scorer().patch_size,
+        )
 
     def _new_scorer(self) -> Scorer:
         check_choice("method", self.method, tuple(METHODS))
@@ -303,81 +286,6 @@ class AnomalyDetector(BaseEstimator):
         if self.min_area is not None:
             return self.min_area
         return max(1, self.scorer_.patch_size**2 // 16)
-
-    def _load_training_images(self, images: Sequence[ImageLike]) -> list[Image]:
-        if isinstance(images, (str, os.PathLike, Image)) or getattr(images, "ndim", 3) == 2:
-            raise ParameterError("Give a list of training images, even if it holds only one.")
-        loaded = [as_image(image) for image in images]
-        if not loaded:
-            raise ImageError("No training images were given; give at least one good image.")
-        self.intensity_range_ = loaded[0].intensity_range
-        self.n_channels_ = loaded[0].n_channels
-        return loaded
-
-    def _observed(self, image: Image, mask: ArrayLike | None) -> Observed:
-        """Check that an image fits the model, and take its pixels as float32."""
-        subject = str(image.path or image.name)
-        self._check_kind(image, subject)
-        hidden = None
-        if mask is not None:
-            hidden = np.asarray(mask, dtype=bool)
-            if hidden.shape != image.pixels.shape[:2]:
-                raise ImageError(
-                    f"The mask of {subject} has shape {hidden.shape}, but the image is "
-                    f"{image.pixels.shape[:2]}; give a mask of the image's height and width."
-                )
-            if hidden.all():
-                raise ImageError(f"The mask of {subject} hides every pixel; nothing is left to see.")
-        size = self._new_scorer().patch_size
-        if min(image.pixels.shape[:2]) < size:
-            height, width = image.pixels.shape[:2]
-            raise ImageError(
-                f"{subject} is {height}×{width} pixels, smaller than a {size}×{size} patch; use larger "
-                "images or a smaller patch size."
-            )
-        pixels = image.pixels.astype(np.float32)
-        if (pixels == pixels[0, 0]).all():
-            raise ImageError(
-                f"{subject} is constant: every pixel has the same value; check how it was acquired and "
-                "leave it out."
-            )
-        return Observed(pixels, hidden if hidden is not None and hidden.any() else None)
-
-    def _check_kind(self, image: Image, subject: str) -> None:
-        if image.n_channels != self.n_channels_:
-            raise ImageError(
-                f"{subject} has {image.n_channels} channel(s), but the training images have "
-                f"{self.n_channels_}; convert it, or train on images of its kind."
-            )
-        if image.intensity_range != self.intensity_range_:
-            raise ImageError(
-                f"{subject} has intensities from {image.intensity_range[0]:g} to "
-                f"{image.intensity_range[1]:g}, but the training images from {self.intensity_range_[0]:g} to "
-                f"{self.intensity_range_[1]:g}; convert it, or train on images of its kind."
-            )
-
-
-def _folds(
-    observed: list[Observed],
-) -> tuple[list[Fold], str, str | None]:
-    """Training and held-out parts such that every image is held out once; how, and a warning."""
-    if len(observed) == 1:
-        first, second = observed[0].halves()
-        warning = (
-            "The threshold rests on one image, cut in two halves: other good images may differ more from it "
-            "than its halves from each other. Calibrate on more good images before relying on the rate."
-        )
-        return [([first], [second]), ([second], [first])], "two halves of one image", warning
-    how = "leave-one-image-out" if len(observed) <= _MAX_FOLDS else "folds of images"
-    groups = [list(range(k, len(observed), _MAX_FOLDS)) for k in range(min(_MAX_FOLDS, len(observed)))]
-    folds = [
-        (
-            [image for i, image in enumerate(observed) if i not in group],
-            [observed[i] for i in group],
-        )
-        for group in groups
-    ]
-    return folds, how, None
 
 
 def _silent(done: int, total: int, text: str) -> None:
