@@ -15,7 +15,7 @@ KINDS = ("bead", "clot", "film", "hole")
 def apparent_diameter(magnification: float) -> float:
     """Width of a strip in pixels, from its area and its perimeter by Cauchy and Crofton's formula."""
     area = perimeter = 0.0
-    for seed in range(8):
+    for seed in range(5):
         sample = nanofibres(
             (256, 256),
             magnification=magnification,
@@ -86,7 +86,8 @@ def test_a_defect_changes_its_mask_and_its_shadow_only(kind: str, density: str, 
     beyond_the_edge = (away > 2) & (np.abs(difference) > 60)
     assert beyond_the_edge.mean() < 0.001, "what changes much lies inside the mask"
     inside = np.abs(difference[sample.mask])
-    assert np.mean(inside > 8) > 0.5, "most pixels of the mask show the defect"
+    # The middle of a bead is as bright as the fibre that was there before.
+    assert np.mean(inside > 8) > (0.3 if kind == "bead" else 0.5), "the mask shows the defect"
 
 
 def test_labels_number_the_defects() -> None:
@@ -95,6 +96,23 @@ def test_labels_number_the_defects() -> None:
     np.testing.assert_array_equal(np.unique(sample.labels), np.arange(len(sample.kinds) + 1))
     assert sorted(set(sample.kinds)) == sorted(KINDS)
     assert len(sample.kinds) == 9
+
+
+def test_every_one_of_many_holes_is_darker_than_the_mat_was() -> None:
+    """Neighbouring holes share fibres: what one has torn must stay torn in the next."""
+    sample = nanofibres((192, 192), defects=["hole"], n_defects=12, random_state=1)
+    twin = nanofibres((192, 192), defects=None, random_state=1)
+    for label in range(1, len(sample.kinds) + 1):
+        hole = sample.labels == label
+        assert sample.image.pixels[hole].mean() < twin.image.pixels[hole].mean() - 30
+
+
+def test_a_bead_needs_a_fibre() -> None:
+    """On bare ground the other defects are made and beads are left out."""
+    sample = nanofibres((32, 32), density=1e-9, defects=KINDS, n_defects=8, random_state=0)
+    assert "bead" not in sample.kinds
+    assert "film" in sample.kinds
+    assert sample.labels.max() == len(sample.kinds)
 
 
 def test_more_mat_in_view_holds_more_defects() -> None:
@@ -131,7 +149,7 @@ def test_pixel_size_scales_with_the_magnification() -> None:
 def test_density_is_the_mean_number_of_fibres_over_a_point() -> None:
     """A Poisson mat leaves exp(-density) of the ground bare."""
     bare = [
-        np.mean(nanofibres((256, 256), density=0.5, defects=None, random_state=i).image.pixels < 70)
+        np.mean(nanofibres((256, 256), density=0.5, defects=None, random_state=i).image.pixels < 40)
         for i in range(16)
     ]
     assert np.mean(bare) == pytest.approx(np.exp(-0.5), abs=0.05)
@@ -139,7 +157,7 @@ def test_density_is_the_mean_number_of_fibres_over_a_point() -> None:
 
 def test_brightness_is_that_of_real_mats() -> None:
     """Real scanning-electron images of dense mats: mean .45 to .55, spread .32 to .36."""
-    pixels = np.stack([nanofibres(defects=None, random_state=i).image.pixels for i in range(3)])
+    pixels = np.stack([nanofibres((256, 512), defects=None, random_state=i).image.pixels for i in range(4)])
     assert 0.43 < pixels.mean() / 255 < 0.57
     assert 0.30 < pixels.std() / 255 < 0.38
 

@@ -9,21 +9,20 @@ from .surface import Float, Surface
 
 SUPERSAMPLING = 2
 _BEAM_SIGMA = 0.30  # output pixels
-_SHADOWS = ((0.5, 0.45), (1.5, 0.40))  # (width in fibre diameters, strength)
-_TRUNCATE = 3.0  # blurs end here, so that a defect changes nothing far away
-SHADOW_REACH = _TRUNCATE * max(width for width, _ in _SHADOWS)  # fibre diameters
+_SHADOWS = ((0.4, 0.60), (1.5, 0.40))  # (width in fibre diameters, strength)
+_TRUNCATE = 3.0  # blurs end at so many sigmas, so that a defect changes nothing far away
 
 
 def acquire(surface: Surface, random: np.random.Generator) -> NDArray[np.uint8]:
     """Image of the surface, (H, W) for a surface of (2 H, 2 W)."""
     from scipy.ndimage import gaussian_filter
 
-    signal = _saturate(surface.brightness * _illumination(surface))
+    signal = surface.brightness * _illumination(surface)
     sigma = SUPERSAMPLING * _BEAM_SIGMA
     signal = block_mean(gaussian_filter(signal, sigma, truncate=_TRUNCATE))
     noise = np.sqrt(0.011**2 + 0.017**2 * signal)
     noisy = signal + noise * random.standard_normal(signal.shape, dtype=np.float32)
-    return np.asarray(np.rint(255 * np.clip(noisy, 0, 1)), dtype=np.uint8)
+    return np.asarray(np.rint(255 * _saturate(np.maximum(noisy, 0))), dtype=np.uint8)
 
 
 def block_mean(values: Float) -> Float:

@@ -15,9 +15,8 @@ from .surface import (
     Centreline,
     Float,
     Surface,
-    brightness_at_depth,
     facing_detector,
-    fibre_profile,
+    shade_fibres,
     visible_samples,
 )
 
@@ -65,37 +64,36 @@ def cut_hole(
     diameter: float,
     random: np.random.Generator,
 ) -> None:
-    """Take the upper fibres out of a round region; their torn ends stand a little into it."""
+    """Take the upper fibres out of a round region; their torn ends stand a little into it.
+
+    The fibres of ``line`` are torn in place, and ``visible`` and ``labels`` brought up to date.
+    """
     radius = random.uniform(3.5, 6.5)
     patch = Patch.around(centre, 1.6 * radius, diameter, visible.shape)
     outline = _round_outline(radius, 0.18, random)
     inside = _depth_inside(outline, patch.down, patch.right) > 0
 
-    rows, cols = patch.window
-    reach = 2 * diameter
-    near = (line.row > rows.start - reach) & (line.row < rows.stop + reach)
-    near &= (line.col > cols.start - reach) & (line.col < cols.stop + reach)
-    chosen = np.nonzero(near)[0]
-    here = line.select(chosen)
-    depth = _depth_inside(outline, (here.row - centre[0]) / diameter, (here.col - centre[1]) / diameter)
-    fibres, owner = np.unique(here.fibre, return_inverse=True)
-    stub = random.uniform(0.0, 1.6, len(fibres))[owner]
-    left = np.clip((stub - depth) / 0.6, -1, 1)  # 1: whole, 0: the tip, negative: gone
-    torn = (depth > 0) & (here.elevation > _HOLE_FLOOR)
-    taper = np.where(left > 0, 1 - 0.6 * (1 - left) ** 3, -1)
-    here = replace(
-        here,
-        row=here.row - rows.start,
-        col=here.col - cols.start,
-        radius=np.where(torn, here.radius * taper, here.radius).astype(np.float32),
+    chosen = line.within(patch.window, 2 * diameter)
+    depth = _depth_inside(
+        outline, (line.row[chosen] - centre[0]) / diameter, (line.col[chosen] - centre[1]) / diameter
     )
+    torn = (depth > 0) & (line.elevation[chosen] > _HOLE_FLOOR)
+    fibres, owner = np.unique(line.fibre[chosen], return_inverse=True)
+    stub = random.uniform(0.0, 1.6, len(fibres))[owner]
+    left = np.clip((stub - depth) / 0.6, 0, 1)  # 1: whole, towards 0: the tip
+    taper = np.where(left > 0, 1 - 0.6 * (1 - left) ** 3, 0)
+    line.radius[chosen[torn]] *= taper[torn]
+
     before = visible[patch.window]
-    local = visible_samples(here, before.shape)
-    after = np.where(local >= 0, chosen[local], -1)
-    bottom = (after < 0) | (line.elevation[after] <= _HOLE_FLOOR)
-    changed = (after != before) & bottom
+    local = visible_samples(line.select(chosen).seen_from(patch.window), before.shape)
+    after = np.full_like(before, -1)
+    after[local >= 0] = chosen[local[local >= 0]]
+    changed = after != before
+    bottom = after < 0
+    bottom[~bottom] = line.elevation[after[~bottom]] <= _HOLE_FLOOR
     # Gaps too narrow to hold a fibre belong to the hole; wide ones were there before.
-    labels[patch.window][(after != before) | (inside & bottom & _close(changed, diameter))] = label
+    gaps = inside & bottom & _close(changed & bottom, diameter)
+    labels[patch.window][changed | gaps] = label
     visible[patch.window] = after
 
 
@@ -108,44 +106,52 @@ def grow_bead(
     random: np.random.Generator,
 ) -> None:
     """Swell the fibre at a centreline sample to a spindle, as a jet that breaks into drops does."""
-    fibre_radius = float(line.radius[sample]) / surface.diameter
-    swelling = fibre_radius * random.uniform(1.0, 2.2)
-    sigma = swelling * random.uniform(0.8, 1.4)
-    patch = Patch.around(centre, 3 * sigma + swelling, surface.diameter, surface.height.shape)
-    t_row, t_col = line.tangent_row[sample], line.tangent_col[sample]
-    along = patch.down * t_row + patch.right * t_col
-    across = patch.down * t_col - patch.right * t_row
-    radius = fibre_radius + swelling * np.exp(-0.5 * (along / sigma) ** 2)
-    across = across / radius
-    dome = np.sqrt(np.maximum(1 - across**2, 0))
-    elevation = float(line.elevation[sample])
-    height = elevation * surface.thickness + radius * dome
-    facing = facing_detector(t_col, -t_row)
-    tone = line.tone[sample] * brightness_at_depth((1 - elevation) * surface.thickness)
-    brightness = tone * fibre_profile(across, dome, facing)
-    inside = (np.abs(across) < 1) & (radius > 1.12 * fibre_radius)
-    lay(surface, patch, label, height, brightness, inside)
+    from scipy.spatial import cKDTree
+
+    swelling = float(line.radius[sample]) * random.uniform(1.0, 2.2)
+    length = swelling * random.uniform(0.9, 1.7)
+    reach = (3 * length + swelling) / surface.diameter
+    patch = Patch.around(centre, reach, surface.diameter, surface.height.shape)
+    chosen = line.within(patch.window, 2 * swelling)
+    chosen = chosen[(line.fibre[chosen] == line.fibre[sample]) & (line.radius[chosen] > 0)]
+    here = line.select(chosen)
+    away = np.hypot(here.row - line.row[sample], here.col - line.col[sample]) / length
+    growth = swelling * np.exp(-0.5 * away**2) / here.radius
+    here = replace(here, radius=here.radius * (1 + growth)).seen_from(patch.window)
+    # Spans suit a fibre of even width; for a bead each pixel looks for its nearest cross-section.
+    pixels = np.moveaxis(np.indices(patch.down.shape), 0, -1)
+    distance, nearest = cKDTree(np.stack([here.row, here.col], axis=1)).query(pixels)
+    seen = np.where(distance < here.radius[nearest], nearest, -1)
+    bead = shade_fibres(seen, here, surface.diameter, surface.thickness)
+    swollen = (seen >= 0) & (growth[nearest] > 0.06)
+    lay(surface, patch, label, bead.height, bead.brightness, swollen)
 
 
 def drop_clot(centre: tuple[int, int], label: int, surface: Surface, random: np.random.Generator) -> None:
-    """Settle a cluster of grains on the mat."""
-    radius = random.uniform(1.0, 2.8)
+    """Settle a cluster of grains on the mat: a few lumps, each a heap of crumbs of all sizes."""
+    radius = random.uniform(1.3, 3.2)
     patch = Patch.around(centre, 2.2 * radius, surface.diameter, surface.height.shape)
     ground = float(np.quantile(surface.height[patch.window], 0.8))
     height = np.full(patch.down.shape, -np.inf, dtype=np.float32)
     brightness = np.zeros_like(height)
-    turn, stretch = random.uniform(0, np.pi), random.uniform(1.0, 1.7)
-    for _ in range(int(30 * radius**2)):
-        out, angle = 0.8 * radius * np.sqrt(random.uniform()), random.uniform(0, 2 * np.pi)
-        y, x = out * np.sin(angle) / np.sqrt(stretch), out * np.cos(angle) * np.sqrt(stretch)
-        row, col = y * np.cos(turn) + x * np.sin(turn), x * np.cos(turn) - y * np.sin(turn)
-        size = random.uniform(0.2, 0.45)
-        base = ground + 0.7 * np.sqrt(max(radius**2 - out**2, 0)) + random.uniform(-0.3, 0.3)
-        _add_grain(patch, row, col, size, base, height, brightness, random)
+    for lump in range(int(random.integers(2, 6))):
+        size = radius * random.uniform(0.4, 0.75)
+        away = random.uniform(0, radius - 0.6 * size) if lump else 0.0
+        towards = random.uniform(0, 2 * np.pi)
+        top = ground + 0.9 * size
+        ragged = 1 + 0.35 * random.standard_normal(7)
+        for _ in range(int(26 * size**2) + 6):
+            angle = random.uniform(0, 2 * np.pi)
+            out = size * np.sqrt(random.uniform()) * ragged[int(angle)]
+            row = away * np.sin(towards) + out * np.sin(angle)
+            col = away * np.cos(towards) + out * np.cos(angle)
+            crumb = float(np.clip(np.exp(random.normal(-1.15, 0.4)), 0.15, 0.7))
+            base = top - 0.45 * out**2 / size + random.uniform(-0.3, 0.3)
+            _add_crumb(patch, row, col, crumb, base, height, brightness, random)
     lay(surface, patch, label, height, brightness, np.isfinite(height))
 
 
-def _add_grain(
+def _add_crumb(
     patch: Patch,
     row: float,
     col: float,
@@ -155,20 +161,23 @@ def _add_grain(
     brightness: Float,
     random: np.random.Generator,
 ) -> None:
-    """Raise an ellipsoid where it is higher than the grains before it."""
+    """Raise a tilted, rounded slab where it is higher than the crumbs before it."""
     rows = np.searchsorted(patch.down[:, 0], (row - 1.5 * size, row + 1.5 * size))
     cols = np.searchsorted(patch.right[0], (col - 1.5 * size, col + 1.5 * size))
     box = (slice(*rows), slice(*cols))
     y, x = patch.down[box] - row, patch.right[box] - col
-    turn, stretch = random.uniform(0, np.pi), random.uniform(0.75, 1.35)
+    turn, stretch = random.uniform(0, np.pi), random.uniform(0.7, 1.45)
     across = (y * np.cos(turn) + x * np.sin(turn)) * stretch / size
     along = (x * np.cos(turn) - y * np.sin(turn)) / stretch / size
-    dome = np.sqrt(np.maximum(1 - across**2 - along**2, 0))
-    top = np.where(dome > 0, base + size * dome, -np.inf)
-    higher = top > height[box]
-    tone = random.uniform(0.9, 1.05)
+    fall = np.abs(across * across * across) + np.abs(along * along * along)
+    dome = np.sqrt(np.maximum(1 - fall, 0))
+    tilt_row, tilt_col = random.normal(0, 0.5, 2)
+    top = base + size * dome + tilt_row * y + tilt_col * x
+    higher = (dome > 0) & (top > height[box])
+    tone = 0.42 + 0.56 * dome - 0.25 * facing_detector(tilt_row, tilt_col)
+    tone += 0.10 * facing_detector(y, x) / size
     height[box][higher] = top[higher]
-    brightness[box][higher] = (tone * (0.55 + 0.5 * dome))[higher]
+    brightness[box][higher] = tone[higher]
 
 
 def spread_film(centre: tuple[int, int], label: int, surface: Surface, random: np.random.Generator) -> None:
@@ -179,7 +188,7 @@ def spread_film(centre: tuple[int, int], label: int, surface: Surface, random: n
     patch = Patch.around(centre, 1.5 * radius, surface.diameter, surface.height.shape)
     depth = _depth_inside(_star_outline(radius, random), patch.down, patch.right)
     underneath = surface.height[patch.window]
-    level = surface.thickness * random.uniform(0.72, 0.9)
+    level = surface.thickness * random.uniform(0.84, 0.98)
     # Fibres just below push the membrane up a little, so that they show through as soft ridges.
     ridge = gaussian_filter(np.maximum(underneath - level + 0.8, 0), 0.25 * surface.diameter)
     texture = gaussian_filter(random.standard_normal(depth.shape).astype(np.float32), 0.5 * surface.diameter)

@@ -13,19 +13,22 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
 
-_KNOT_SPACING = 0.5  # all lengths below are in fibre diameters
-_BEND_LENGTH, _BEND_ANGLE = 14.0, 0.085
-_KINK_LENGTH, _KINK_ANGLE = 1.6, 0.018
-_WEAVE_LENGTH, _WEAVE_DEPTH = 12.0, 0.05
-_WOBBLE_LENGTH, _WOBBLE = 0.9, 0.05
+_KNOT_SPACING = 0.4  # all lengths below are in fibre diameters
+_BEND_LENGTH, _BEND_ANGLE = 14.0, 0.075
+_KINK_LENGTH, _KINK_ANGLE = 1.2, 0.055
+_WEAVE_LENGTH, _WEAVE_DEPTH = 9.0, 0.03
+_WOBBLE_LENGTH, _WOBBLE = 0.8, 0.08
+_TONE_LENGTH, _TONE = 5.0, 0.04
 
 
 @dataclass(frozen=True)
 class Mat:
     """Fibres as knots along their centrelines, every array of shape (n_fibres, n_knots).
 
+    Fibres come in the order in which they lie, the lowest first: where two cross, the later one is
+    on top all along, however their elevations weave.
     ``elevation`` runs from 0 (bottom of the mat) to 1 (its upper face); ``tone`` is the brightness
-    of a fibre relative to the others at its elevation, one value per fibre.
+    relative to that of other fibres at the same elevation.
     """
 
     rows: Array
@@ -70,13 +73,13 @@ def weave_mat(
 
     radii = 0.5 * fibre_diameter * np.exp(diameter_spread * random.standard_normal((n_fibres, 1)))
     radii = radii * (1 + _WOBBLE * wander(_WOBBLE_LENGTH))
-    elevation = random.uniform(0, 1, (n_fibres, 1)) + _WEAVE_DEPTH * wander(_WEAVE_LENGTH)
+    elevation = np.sort(random.uniform(0, 1, (n_fibres, 1)), axis=0) + _WEAVE_DEPTH * wander(_WEAVE_LENGTH)
     return Mat(
         rows=rows,
         cols=cols,
         radii=radii,
         elevation=np.clip(elevation, 0, 1),
-        tone=np.exp(0.06 * random.standard_normal(n_fibres)),
+        tone=np.exp(0.04 * random.standard_normal((n_fibres, 1)) + _TONE * wander(_TONE_LENGTH)),
         field=field,
         fibre_diameter=fibre_diameter,
         thickness=2 + 1.6 * density,

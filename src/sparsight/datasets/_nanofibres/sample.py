@@ -31,7 +31,8 @@ class NanofibreSample:
     image : Image
         Grey 8-bit image with its pixel size.
     mask : ndarray of bool, shape (H, W)
-        True where a pixel shows a defect.
+        True where at least half of a pixel shows a defect. Not part of it: fibres that cross above
+        the defect, and its shadow, which ends 4.5 fibre diameters away.
     labels : ndarray of int32, shape (H, W)
         Number of the defect that a pixel shows, 0 for none.
     kinds : list of str

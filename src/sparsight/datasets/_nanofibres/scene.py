@@ -15,7 +15,7 @@ from .surface import Centreline, Surface, shade_fibres, trace_centrelines, visib
 # the mat, the small on the large.
 _ORDER = ("hole", "film", "clot", "bead")
 _CANDIDATES = 24
-_HIGH = 0.55  # elevation of the fibres that clots and beads sit on
+_HIGH = 0.75  # elevation of the fibres that holes are cut in, and clots and beads sit on
 
 
 def build_scene(
@@ -36,27 +36,30 @@ def build_scene(
 
     n_holes = kinds.count("hole")
     for label, own in enumerate(randoms[:n_holes], start=1):
-        centre = _choose_centre(_high_fibres(visible, line), centres, own)
+        centre = _choose_centre(_fibres_on_top(visible, line), centres, own)
         cut_hole(centre, label, visible, labels, line, diameter, own)
 
-    surface = shade_fibres(visible, line, mat, scale)
+    surface = shade_fibres(visible, line, diameter, mat.thickness)
     surface.label[:] = labels
-    high = _high_fibres(visible, line)
-    anywhere = np.ones(shape, dtype=bool)
+    on_top = _fibres_on_top(visible, line)
     for label in range(n_holes + 1, len(kinds) + 1):
         kind, own = kinds[label - 1], randoms[label - 1]
-        centre = _choose_centre(anywhere if kind == "film" else high, centres, own)
+        centre = _choose_centre(on_top, centres, own)
         if kind == "film":
             spread_film(centre, label, surface, own)
         elif kind == "clot":
             drop_clot(centre, label, surface, own)
-        else:
+        elif visible[centre] >= 0:
             grow_bead(centre, label, surface, line, int(visible[centre]), own)
-    return surface, list(kinds)
+    return surface, kinds
 
 
-def _high_fibres(visible: NDArray[np.int32], line: Centreline) -> NDArray[np.bool_]:
-    return (visible >= 0) & (line.elevation[visible] > _HIGH)
+def _fibres_on_top(visible: NDArray[np.int32], line: Centreline) -> NDArray[np.bool_]:
+    """Pixels that show a fibre near the upper face of the mat, or any fibre if there is none."""
+    fibres = visible >= 0
+    high = fibres.copy()
+    high[fibres] = line.elevation[visible[fibres]] > _HIGH
+    return high if high.any() else fibres
 
 
 def _choose_centre(

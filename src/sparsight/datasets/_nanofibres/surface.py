@@ -6,7 +6,7 @@ column that its centreline passes, so that each covered pixel is written about o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,10 @@ _GROUND = 0.03  # brightness where no fibre is
 
 @dataclass(frozen=True)
 class Centreline:
-    """Samples of all centrelines at most one pixel apart; one-dimensional arrays, in pixels."""
+    """Samples of all centrelines at most one pixel apart; one-dimensional arrays, in pixels.
+
+    A sample of radius 0 is torn away and not seen.
+    """
 
     row: Float
     col: Float
@@ -36,9 +39,20 @@ class Centreline:
     tone: Float
     fibre: Index
 
+    def within(self, window: tuple[slice, slice], margin: float) -> Index:
+        """Indices of the samples in a window or less than ``margin`` outside it."""
+        rows, cols = window
+        near = (self.row > rows.start - margin) & (self.row < rows.stop + margin)
+        near &= (self.col > cols.start - margin) & (self.col < cols.stop + margin)
+        return np.flatnonzero(near)
+
     def select(self, which: NDArray[Any]) -> Centreline:
         """Return the chosen samples."""
         return Centreline(*(getattr(self, field.name)[which] for field in fields(self)))
+
+    def seen_from(self, window: tuple[slice, slice]) -> Centreline:
+        """Return the samples in coordinates of a window."""
+        return replace(self, row=self.row - window[0].start, col=self.col - window[1].start)
 
 
 @dataclass
@@ -67,6 +81,7 @@ def trace_centrelines(mat: Mat, shape: tuple[int, int], scale: float) -> Centrel
         "tangent_col": tangent_col / length,
         "radius": mat.radii * scale,
         "elevation": mat.elevation,
+        "tone": mat.tone,
     }
     step = np.maximum(abs(np.diff(knots["row"])), abs(np.diff(knots["col"])))
     margin = 1.5 * mat.radii.max(initial=0.0) * scale + step
@@ -83,8 +98,7 @@ def trace_centrelines(mat: Mat, shape: tuple[int, int], scale: float) -> Centrel
         for name, values in knots.items()
     }
     single = {name: values.astype(np.float32) for name, values in samples.items()}
-    owner = fibre[segment]
-    return Centreline(**single, tone=mat.tone[owner].astype(np.float32), fibre=owner)
+    return Centreline(**single, fibre=fibre[segment])
 
 
 def visible_samples(line: Centreline, shape: tuple[int, int]) -> NDArray[np.int32]:
@@ -98,7 +112,7 @@ def visible_samples(line: Centreline, shape: tuple[int, int]) -> NDArray[np.int3
     level = _spans(line, np.nonzero(~flat | diagonal)[0], shape, upright=False)
     first, stride, count, sample = (np.concatenate(pair) for pair in zip(upright, level, strict=True))
 
-    order = np.argsort(line.elevation[sample], kind="stable")
+    order = np.argsort(sample, kind="stable")  # samples come from the lowest fibre upwards
     visible = np.full(shape[0] * shape[1], -1, dtype=np.int32)
     for start in range(0, len(order), _SPANS_AT_ONCE):
         some = order[start : start + _SPANS_AT_ONCE]
@@ -126,29 +140,29 @@ def _spans(
     lines, extent = (shape[1], shape[0]) if upright else shape
     low = np.maximum(np.ceil(centre - half), 0).astype(np.int32)
     high = np.minimum(np.floor(centre + half), extent - 1).astype(np.int32)
-    inside = (nearest >= 0) & (nearest < lines) & (high >= low)
+    inside = (nearest >= 0) & (nearest < lines) & (high >= low) & (half > 0)
     place, low, high = nearest[inside].astype(np.int32), low[inside], high[inside]
     first = low * shape[1] + place if upright else place * shape[1] + low
     stride = np.full(len(first), shape[1] if upright else 1, dtype=np.int32)
     return first, stride, high - low + 1, sample[inside]
 
 
-def shade_fibres(visible: NDArray[np.int32], line: Centreline, mat: Mat, scale: float) -> Surface:
+def shade_fibres(visible: NDArray[np.int32], line: Centreline, diameter: float, thickness: float) -> Surface:
     """Height and brightness of the visible fibres; bare ground is at height 0."""
-    diameter = mat.fibre_diameter * scale
     height = np.zeros(visible.shape, dtype=np.float32)
     brightness = np.full(visible.shape, _GROUND, dtype=np.float32)
     # Across a fibre, -1 to 1, is linear in row and column with coefficients of its sample.
-    by_row, by_col = line.tangent_col / line.radius, -line.tangent_row / line.radius
+    radius = np.where(line.radius > 0, line.radius, 1)
+    by_row, by_col = line.tangent_col / radius, -line.tangent_row / radius
     sample_values = np.stack(
         [
             by_row,
             by_col,
             -line.row * by_row - line.col * by_col,
             facing_detector(line.tangent_col, -line.tangent_row),
-            line.tone * brightness_at_depth((1 - line.elevation) * mat.thickness),
-            line.elevation * mat.thickness,
-            line.radius / diameter,
+            line.tone * _brightness_at_depth((1 - line.elevation) * thickness),
+            line.elevation * thickness,
+            radius / diameter,
         ],
         axis=1,
     )
@@ -158,25 +172,25 @@ def shade_fibres(visible: NDArray[np.int32], line: Centreline, mat: Mat, scale: 
         values = sample_values[seen[on]].T
         across = np.clip(values[0] * np.float32(row) + values[1] * cols[on] + values[2], -1, 1)
         dome = np.sqrt(1 - across * across)
-        brightness[row, on] = values[4] * fibre_profile(across, dome, values[3])
+        brightness[row, on] = values[4] * _fibre_profile(across, dome, values[3])
         height[row, on] = values[5] + values[6] * dome
-    return Surface(height, brightness, np.zeros(visible.shape, np.int32), diameter, mat.thickness)
+    return Surface(height, brightness, np.zeros(visible.shape, np.int32), diameter, thickness)
 
 
-def facing_detector(normal_row: Float, normal_col: Float) -> Float:
+def facing_detector(normal_row: Float | float, normal_col: Float | float) -> Float:
     """How much a sideways normal points to the detector."""
     return np.asarray(normal_row * _TO_DETECTOR[0] + normal_col * _TO_DETECTOR[1])
 
 
-def fibre_profile(across: Float, dome: Float, facing: Float) -> Float:
+def _fibre_profile(across: Float, dome: Float, facing: Float) -> Float:
     """Brightness across a round fibre: a flat top, edges that shed electrons, a side light."""
     square = across * across
-    return np.asarray(0.87 + 0.13 * dome + 0.10 * square * square + 0.07 * across * facing)
+    return np.asarray(0.80 + 0.20 * dome + 0.10 * square * square + 0.11 * across * facing)
 
 
-def brightness_at_depth(depth: Float | float) -> Float:
+def _brightness_at_depth(depth: Float | float) -> Float:
     """Fewer electrons escape from below, at a depth in fibre diameters."""
-    return np.asarray(1.18 * np.exp(-((np.maximum(depth, 0) / 2.3) ** 1.3)), dtype=np.float32)
+    return np.asarray(1.18 * np.exp(-((np.maximum(depth, 0) / 2.2) ** 1.3)), dtype=np.float32)
 
 
 def _position_in_run(counts: Index) -> Index:
