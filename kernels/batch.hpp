@@ -29,6 +29,7 @@ class PreparedDictionary {
     const std::size_t n_atoms = atoms.shape(0), n_features = atoms.shape(1);
     const std::size_t padded = (n_atoms + k.atom_padding - 1) / k.atom_padding * k.atom_padding;
     atoms_.assign(padded * n_features, T(0));
+    squared_norms_.assign(padded, T(0));
     scale_.assign(n_atoms, T(1));
     for (std::size_t j = 0; j < n_atoms; ++j) {
       const T* from = atoms.data() + j * n_features;
@@ -36,6 +37,7 @@ class PreparedDictionary {
       for (std::size_t p = 0; p < n_features; ++p) energy += double(from[p]) * double(from[p]);
       if (unit_norm) scale_[j] = energy > 0 ? T(1 / std::sqrt(energy)) : T(0);
       for (std::size_t p = 0; p < n_features; ++p) atoms_[j * n_features + p] = from[p] * scale_[j];
+      squared_norms_[j] = unit_norm ? T(energy > 0) : T(energy);
     }
     panels_.resize(padded * n_features);
     k.pack(atoms_.data(), padded, n_features, panels_.data());
@@ -45,8 +47,8 @@ class PreparedDictionary {
       squared_panels_.resize(padded * n_features);
       k.pack(squares.data(), padded, n_features, squared_panels_.data());
     }
-    view_ = {std::int64_t(n_atoms), std::int64_t(n_features), std::int64_t(padded), atoms_.data(), scale_.data(),
-             panels_.data(), with_squares ? squared_panels_.data() : nullptr, nullptr};
+    view_ = {std::int64_t(n_atoms), std::int64_t(n_features), std::int64_t(padded), atoms_.data(),
+             squared_norms_.data(), scale_.data(), panels_.data(), with_squares ? squared_panels_.data() : nullptr, nullptr};
     if (with_gram) {
       gram_.resize(padded * padded);
       k.gram(view_, gram_.data());
@@ -57,7 +59,7 @@ class PreparedDictionary {
   const Dictionary<T>& view() const { return view_; }
 
  private:
-  std::vector<T> atoms_, scale_, panels_, squared_panels_, gram_;
+  std::vector<T> atoms_, squared_norms_, scale_, panels_, squared_panels_, gram_;
   Dictionary<T> view_{};
 };
 

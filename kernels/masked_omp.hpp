@@ -187,11 +187,13 @@ class MaskedPursuit {
 template <class T>
 void greedy(const GreedyProblem<T>& problem, const Tile<T>& tile, const Output<T>& out, SparseSink<T>* sink,
             void* block) {
-  if (tile.missing == nullptr) {
-    pursue_tile(problem, tile, out, sink, block);
-  } else {
-    Scratch scratch(block);
+  Scratch scratch(block);
+  if (tile.missing != nullptr) {
     MaskedPursuit<T>(problem, tile, scratch).run(out, sink);
+  } else if (problem.order_recursive) {
+    pursue_tile<T, true>(problem, tile, out, sink, scratch);
+  } else {
+    pursue_tile<T, false>(problem, tile, out, sink, scratch);
   }
 }
 
@@ -202,7 +204,7 @@ TileSize greedy_tile(const GreedyProblem<T>& problem, bool masked) {
     const MaskedScratch<T> unused(problem, scratch);
     return {masked_tile_rows(problem), scratch.used()};
   }
-  const GreedyScratch<T> unused(problem, scratch);
+  pursue_tile<T, true>(problem, {}, {}, nullptr, scratch);  // an empty tile only takes its memory
   return {usual_tile_rows, scratch.used()};
 }
 

@@ -11,15 +11,11 @@
 // batch orthogonal matching pursuit", 2008, in the orthogonalised form of L. Rebollo-Neira and D. Lowe 2002.
 #pragma once
 
+#include "selection.hpp"
 #include "tile.hpp"
 
 namespace sparsight {
 namespace {
-
-// An atom whose part outside the span of those chosen is below this squared norm (of 1) adds nothing but
-// rounding error.
-template <class T>
-constexpr T dependent = 64 * epsilon<T>;
 
 // A residual whose largest normalised correlation is below this fraction of the patch's norm is rounding error.
 template <class T>
@@ -48,139 +44,194 @@ void solve_codes(const GreedyState<T>& s, std::int64_t k, std::int64_t count) {
   }
 }
 
-// residual = patch − Σ codes · atoms; returns its squared norm
+// ‖patch − Σ codes · atoms‖²
 template <class T>
 T squared_residual(const Dictionary<T>& d, const T* patch, const std::int32_t* support, const T* codes,
-                   std::int64_t count, T* residual) {
-  __builtin_memcpy(residual, patch, static_cast<std::size_t>(d.n_features) * sizeof(T));
-  for (std::int64_t n = 0; n < count; ++n)
-    axpy(-codes[n], d.atoms + support[n] * d.n_features, residual, d.n_features);
-  return dot(residual, residual, d.n_features);
-}
-
-template <class T, bool order_recursive>
-SPARSIGHT_INLINE Vector<T> selection_score(Vector<T> correlation, Vector<T> outside) {
-  if (!order_recursive) return absolute_vector<T>(correlation);
-  const Vector<T> score = correlation * correlation / outside;
-  return outside > dependent<T> ? score : Vector<T>{};
-}
-
-template <class T, bool order_recursive>
-std::int64_t choose_first(const T* correlation, const T* outside, std::int64_t padded_atoms) {
+                   std::int64_t count) {
   constexpr int L = Lanes<T>::count;
-  Largest<T> largest;
-  auto where = lane_numbers<T>();
-  for (std::int64_t i = 0; i < padded_atoms; i += L, where += L)
-    largest.consider(selection_score<T, order_recursive>(load(correlation + i),
-                                                         order_recursive ? load(outside + i) : Vector<T>{}),
-                     where);
-  return largest.place();
+  const std::int64_t features = d.n_features;
+  Vector<T> sums[2] = {};
+  std::int64_t p = 0;
+  for (; p + 2 * L <= features; p += 2 * L) {
+    Vector<T> rest[2] = {load(patch + p), load(patch + p + L)};
+    for (std::int64_t n = 0; n < count; ++n) {
+      const T* atom = d.atoms + support[n] * features + p;
+      rest[0] -= codes[n] * load(atom);
+      rest[1] -= codes[n] * load(atom + L);
+    }
+    sums[0] += rest[0] * rest[0];
+    sums[1] += rest[1] * rest[1];
+  }
+  T sum = horizontal_sum<T>(sums[0] + sums[1]);
+  for (; p < features; ++p) {
+    T rest = patch[p];
+    for (std::int64_t n = 0; n < count; ++n) rest -= codes[n] * d.atoms[support[n] * features + p];
+    sum += rest * rest;
+  }
+  return sum;
 }
 
 // Forms v_n, updates correlations (and the atoms' norms outside the span), and chooses the next atom.
-template <class T, bool order_recursive>
-std::int64_t project_out(const T* gram_row, const T* lower, std::int64_t n, T target, std::int64_t padded_atoms,
+// `fixed_n` is n where it is known to the compiler, else -1.
+template <class T, bool order_recursive, int fixed_n>
+std::int64_t project_out(const T* gram_row, const T* lower, std::int64_t given_n, T target, std::int64_t padded_atoms,
                          T* directions, T* correlation, T* outside) {
   constexpr int L = Lanes<T>::count;
+  const std::int64_t n = fixed_n >= 0 ? fixed_n : given_n;
   const T scale = T(1) / lower[n];
   T* direction = directions + n * padded_atoms;
-  Largest<T> largest;
-  auto where = lane_numbers<T>();
+  Candidates<T, order_recursive> best;
   for (std::int64_t i = 0; i < padded_atoms; i += 4 * L) {
-    Vector<T> v[4];
+    Vector<T> v[4], a[4], w[4] = {};
 #pragma GCC unroll 4
     for (int u = 0; u < 4; ++u) v[u] = load(gram_row + i + u * L);
     const T* earlier = directions + i;
+#pragma GCC unroll 8
     for (std::int64_t m = 0; m < n; ++m, earlier += padded_atoms) {
       const T l = lower[m];
 #pragma GCC unroll 4
       for (int u = 0; u < 4; ++u) v[u] -= l * load(earlier + u * L);
     }
 #pragma GCC unroll 4
-    for (int u = 0; u < 4; ++u, where += L) {
+    for (int u = 0; u < 4; ++u) {
       const std::int64_t at = i + u * L;
       v[u] *= scale;
       store(direction + at, v[u]);
-      const Vector<T> a = load(correlation + at) - target * v[u];
-      store(correlation + at, a);
-      Vector<T> w = {};
+      a[u] = load(correlation + at) - target * v[u];
+      store(correlation + at, a[u]);
       if (order_recursive) {
-        w = load(outside + at) - v[u] * v[u];
-        store(outside + at, w);
+        w[u] = load(outside + at) - v[u] * v[u];
+        store(outside + at, w[u]);
       }
-      largest.consider(selection_score<T, order_recursive>(a, w), where);
     }
+    best.challenge(best_of_four<T, order_recursive>(a, w, i));
   }
-  return largest.place();
+  return best.best();
 }
 
+// The first steps, of which most patches need no more, with their inner loop unrolled.
 template <class T, bool order_recursive>
-void pursue(const GreedyProblem<T>& problem, const T* patch, T* correlation, T* outside, T* directions, T* residual,
-            const GreedyState<T>& s, std::int64_t row, const Output<T>& out, SparseSink<T>* sink) {
-  const Dictionary<T>& d = problem.dictionary;
-  const std::int64_t k = problem.max_nonzero, padded = d.padded_atoms;
-  const T energy = dot(patch, patch, d.n_features);
-  const T floor = negligible<T> * square_root(energy);
-  if (order_recursive)
-    for (std::int64_t i = 0; i < padded; ++i) outside[i] = d.gram[i * padded + i];
+SPARSIGHT_INLINE auto projection_step(std::int64_t n) {
+  switch (n) {
+    case 0: return project_out<T, order_recursive, 0>;
+    case 1: return project_out<T, order_recursive, 1>;
+    case 2: return project_out<T, order_recursive, 2>;
+    case 3: return project_out<T, order_recursive, 3>;
+    case 4: return project_out<T, order_recursive, 4>;
+    case 5: return project_out<T, order_recursive, 5>;
+    default: return project_out<T, order_recursive, -1>;
+  }
+}
 
-  T rest = energy, exact = energy;
-  std::int64_t count = 0;
-  std::int64_t atom = energy <= problem.tolerance ? -1 : choose_first<T, order_recursive>(correlation, outside, padded);
-  while (atom >= 0) {
-    T* lower = s.lower + count * k;
+// The pursuit of one patch, advanced atom by atom.
+template <class T, bool order_recursive>
+class Pursuit {
+ public:
+  Pursuit(const GreedyProblem<T>& problem, Scratch& scratch)
+      : problem_(problem),
+        d_(problem.dictionary),
+        outside_(scratch.take<T>(order_recursive ? d_.padded_atoms : 0)),
+        directions_(scratch.take<T>(problem.max_nonzero * d_.padded_atoms)),
+        s_(take_state<T>(scratch, problem.max_nonzero)) {}
+
+  // Takes up a patch. `correlation` (with all atoms) is overwritten.
+  void begin(const T* patch, T* correlation, std::int64_t row) {
+    patch_ = patch;
+    correlation_ = correlation;
+    row_ = row;
+    count_ = 0;
+    energy_ = rest_ = dot(patch, patch, d_.n_features);
+    floor_ = negligible<T> * square_root(energy_);
+    if (order_recursive)
+      __builtin_memcpy(outside_, d_.squared_norms, static_cast<std::size_t>(d_.padded_atoms) * sizeof(T));
+    atom_ = energy_ <= problem_.tolerance
+                ? -1
+                : choose_first<T, order_recursive>(correlation_, outside_, d_.padded_atoms);
+    prefetch_gram();
+  }
+
+  // Adds the atom chosen before and chooses the next; false when the code is complete.
+  bool advance() {
+    const std::int64_t k = problem_.max_nonzero, padded = d_.padded_atoms;
+    if (atom_ < 0 || !(absolute(correlation_[atom_]) > floor_)) return false;
+    T* lower = s_.lower + count_ * k;
     T norm = 1;
-    for (std::int64_t m = 0; m < count; ++m) {
-      lower[m] = directions[m * padded + atom];
+    for (std::int64_t m = 0; m < count_; ++m) {
+      lower[m] = directions_[m * padded + atom_];
       norm -= lower[m] * lower[m];
     }
-    if (!(absolute(correlation[atom]) > floor) || !(norm > dependent<T>)) break;
-    lower[count] = square_root(norm);
-    const T target = correlation[atom] / lower[count];
-    s.support[count] = static_cast<std::int32_t>(atom);
-    s.target[count] = target;
-    rest -= target * target;
-    ++count;
-    // The running residual norm loses digits; near the tolerance the residual itself decides.
-    if (problem.tolerance >= 0 && rest <= problem.tolerance + 64 * epsilon<T> * energy) {
-      solve_codes(s, k, count);
-      exact = squared_residual(d, patch, s.support, s.codes, count, residual);
-      if (exact <= problem.tolerance) break;
-    }
-    if (count == k) break;
-    atom = project_out<T, order_recursive>(d.gram + atom * padded, lower, count - 1, target, padded, directions,
-                                           correlation, outside);
+    if (!(norm > dependent<T>)) return false;
+    lower[count_] = square_root(norm);
+    const T target = correlation_[atom_] / lower[count_];
+    s_.support[count_] = static_cast<std::int32_t>(atom_);
+    s_.target[count_] = target;
+    rest_ -= target * target;
+    ++count_;
+    if (within_tolerance() || count_ == k) return false;
+    atom_ = projection_step<T, order_recursive>(count_ - 1)(d_.gram + atom_ * padded, lower, count_ - 1, target, padded,
+                                                            directions_, correlation_, outside_);
+    prefetch_gram();
+    return true;
   }
-  solve_codes(s, k, count);
-  exact = squared_residual(d, patch, s.support, s.codes, count, residual);
-  emit(d, row, s.support, s.codes, count, square_root(exact), out, sink);
-}
 
-template <class T>
-struct GreedyScratch {
-  T *patches, *correlations, *outside, *directions, *residual;
-  GreedyState<T> state;
-  GreedyScratch(const GreedyProblem<T>& problem, Scratch& scratch)
-      : patches(scratch.take<T>(usual_tile_rows * problem.dictionary.n_features)),
-        correlations(scratch.take<T>(usual_tile_rows * problem.dictionary.padded_atoms)),
-        outside(scratch.take<T>(problem.dictionary.padded_atoms)),
-        directions(scratch.take<T>(problem.max_nonzero * problem.dictionary.padded_atoms)),
-        residual(scratch.take<T>(problem.dictionary.n_features)),
-        state(take_state<T>(scratch, problem.max_nonzero)) {}
+  void finish(const Output<T>& out, SparseSink<T>* sink) {
+    solve_codes(s_, problem_.max_nonzero, count_);
+    const T squared = squared_residual(d_, patch_, s_.support, s_.codes, count_);
+    emit(d_, row_, s_.support, s_.codes, count_, square_root(squared), out, sink);
+  }
+
+ private:
+  // The running residual norm loses digits; near the tolerance the residual itself decides.
+  bool within_tolerance() {
+    if (problem_.tolerance < 0 || rest_ > problem_.tolerance + 64 * epsilon<T> * energy_) return false;
+    solve_codes(s_, problem_.max_nonzero, count_);
+    return squared_residual(d_, patch_, s_.support, s_.codes, count_) <= problem_.tolerance;
+  }
+
+  // The Gram matrix is larger than the first caches; its row arrives while another patch is advanced.
+  void prefetch_gram() const {
+    constexpr std::int64_t line = 64 / sizeof(T);
+    if (atom_ < 0) return;
+    const T* row = d_.gram + atom_ * d_.padded_atoms;
+    for (std::int64_t i = 0; i < d_.padded_atoms; i += line) __builtin_prefetch(row + i);
+  }
+
+  const GreedyProblem<T>& problem_;
+  const Dictionary<T>& d_;
+  T *outside_, *directions_;
+  GreedyState<T> s_;
+  const T* patch_ = nullptr;
+  T* correlation_ = nullptr;
+  std::int64_t row_ = 0, count_ = 0, atom_ = -1;
+  T energy_ = 0, rest_ = 0, floor_ = 0;
 };
 
-template <class T>
+// Patches of a tile are pursued two at a time, turn by turn, so that one's memory accesses and long chains of
+// dependent operations hide behind the other's.
+template <class T, bool order_recursive>
 void pursue_tile(const GreedyProblem<T>& problem, const Tile<T>& tile, const Output<T>& out, SparseSink<T>* sink,
-                 void* block) {
+                 Scratch& scratch) {
   const Dictionary<T>& d = problem.dictionary;
-  Scratch scratch(block);
-  const GreedyScratch<T> s(problem, scratch);
-  load_tile(tile, d.n_features, s.patches);
-  product(s.patches, round_up(tile.count, block_rows), d.panels, d.padded_atoms, d.n_features, s.correlations);
-  const auto one = problem.order_recursive ? pursue<T, true> : pursue<T, false>;
-  for (std::int64_t i = 0; i < tile.count; ++i)
-    one(problem, s.patches + i * d.n_features, s.correlations + i * d.padded_atoms, s.outside, s.directions,
-        s.residual, s.state, tile.rows[i], out, sink);
+  T* patches = scratch.take<T>(usual_tile_rows * d.n_features);
+  T* correlations = scratch.take<T>(usual_tile_rows * d.padded_atoms);
+  Pursuit<T, order_recursive> one(problem, scratch), other(problem, scratch);
+  if (tile.count == 0) return;
+  load_tile(tile, d.n_features, patches);
+  product(patches, round_up(tile.count, block_rows), d.panels, d.padded_atoms, d.n_features, correlations);
+  const auto begin = [&](Pursuit<T, order_recursive>& pursuit, std::int64_t i) {
+    pursuit.begin(patches + i * d.n_features, correlations + i * d.padded_atoms, tile.rows[i]);
+  };
+  for (std::int64_t i = 0; i < tile.count; i += 2) {
+    const bool pair = i + 1 < tile.count;
+    begin(one, i);
+    if (pair) begin(other, i + 1);
+    for (bool go_one = true, go_other = pair; go_one || go_other;) {
+      if (go_one) go_one = one.advance();
+      if (go_other) go_other = other.advance();
+    }
+    one.finish(out, sink);
+    if (pair) other.finish(out, sink);
+  }
 }
 
 }  // namespace

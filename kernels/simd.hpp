@@ -73,7 +73,9 @@ SPARSIGHT_INLINE T square_root(T x) {
 
 template <class T>
 SPARSIGHT_INLINE Vector<T> absolute_vector(Vector<T> v) {
-  return v < 0 ? -v : v;
+  using Index = typename Lanes<T>::Index;
+  constexpr auto sign = static_cast<typename Lanes<T>::Integer>(std::uint64_t(1) << (8 * sizeof(T) - 1));
+  return (Vector<T>)((Index)v & ~(Index{} + sign));
 }
 
 template <class T>
@@ -99,36 +101,24 @@ void axpy(T factor, const T* x, T* y, std::int64_t n) {
   for (; i < n; ++i) y[i] += factor * x[i];
 }
 
-// Running place of the largest value of a vector loop; the lowest index wins a tie, NaN never does.
-template <class T>
-struct Largest {
-  Vector<T> value = {};
-  typename Lanes<T>::Index index = {};
-
-  SPARSIGHT_INLINE void consider(Vector<T> candidate, typename Lanes<T>::Index where) {
-    const auto better = candidate > value;
-    value = better ? candidate : value;
-    index = better ? where : index;
-  }
-  // Index of the largest value above zero, or -1.
-  SPARSIGHT_INLINE std::int64_t place() const {
-    T best = 0;
-    std::int64_t at = -1;
-    for (int i = 0; i < Lanes<T>::count; ++i) {
-      if (value[i] > best || (value[i] == best && best > 0 && index[i] < at)) {
-        best = value[i];
-        at = index[i];
-      }
-    }
-    return at;
-  }
-};
-
 template <class T>
 SPARSIGHT_INLINE typename Lanes<T>::Index lane_numbers() {
   typename Lanes<T>::Index v = {};
   for (int i = 0; i < Lanes<T>::count; ++i) v[i] = i;
   return v;
+}
+
+// Lanes moved down by `step`, cyclically.
+template <class T, class V>
+SPARSIGHT_INLINE V rotate(V v, int step) {
+  constexpr int L = Lanes<T>::count;
+#if defined(__clang__)
+  V moved = v;
+  for (int i = 0; i < L; ++i) moved[i] = v[(i + step) % L];
+  return moved;
+#else
+  return __builtin_shuffle(v, (lane_numbers<T>() + step) % L);
+#endif
 }
 
 // Hands out aligned pieces of a block of scratch memory; with a null block it only counts.

@@ -14,6 +14,7 @@ struct Dictionary {
   std::int64_t n_features;
   std::int64_t padded_atoms;
   const T* atoms;           // (padded_atoms, n_features)
+  const T* squared_norms;   // (padded_atoms)
   const T* scale;           // (n_atoms): code of the caller's atom = code of our atom × scale
   const T* panels;          // atoms interleaved for the matrix product, see gemm.hpp
   const T* squared_panels;  // the same for the squared entries; null without masks
