@@ -3,6 +3,7 @@ from . import errors as errors
 from . import evaluation as evaluation
 from . import images as images
 from .dictionaries import KSVD as KSVD
+from .dictionaries import CoupledDictionaries as CoupledDictionaries
 from .dictionaries import cosine_dictionary as cosine_dictionary
 from .errors import SparsightError as SparsightError
 from .images import Image as Image
@@ -12,6 +13,7 @@ from .images import read_image as read_image
 from .images import read_mask as read_mask
 from .images import write_image as write_image
 from .inspection import AnomalyDetector as AnomalyDetector
+from .restoration import SuperResolver as SuperResolver
 from .restoration import imresize as imresize
 
 __version__: str

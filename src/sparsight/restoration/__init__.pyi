@@ -1,1 +1,3 @@
+from .degradation import Degradation as Degradation
 from .resize import imresize as imresize
+from .super_resolution import SuperResolver as SuperResolver
