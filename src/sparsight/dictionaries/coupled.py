@@ -19,7 +19,7 @@ from sparsight.errors import ParameterError
 Progress = Callable[[int, int, str], None]
 
 
-class CoupledDictionaries(BaseEstimator):  # type: ignore[misc]
+class CoupledDictionaries(BaseEstimator):
     r"""Two dictionaries whose atoms belong together in pairs.
 
     A low-resolution patch *l* is coded as :math:`l \approx x D_l`, with at most *k* non-zeros, and its
@@ -32,10 +32,10 @@ class CoupledDictionaries(BaseEstimator):  # type: ignore[misc]
     n_nonzero_coefs : int
         Non-zeros k of a code.
     learning : {"least-squares", "joint"}
-        "least-squares" learns :math:`D_l` from the low-resolution patches and then :math:`D_h` as the least-squares
-        solution of :math:`X D_h \approx H`, so that it fits the codes that prediction will use (Zeyde et al.).
-        "joint" learns both as halves of one dictionary of the concatenated patches, each half weighted by the
-        inverse root of its length (Yang et al., and the HACARUS article).
+        "least-squares" learns :math:`D_l` from the low-resolution patches and then :math:`D_h` as the
+        least-squares solution of :math:`X D_h \approx H`, so that it fits the codes that prediction will use
+        (Zeyde et al.). "joint" learns both as halves of one dictionary of the concatenated patches, each half
+        weighted by the inverse root of its length (Yang et al., and the HACARUS article).
     energy : float
         Low-resolution patches are reduced to the principal components that hold this share of their energy;
         1 keeps all.
@@ -56,8 +56,8 @@ class CoupledDictionaries(BaseEstimator):  # type: ignore[misc]
 
     References
     ----------
-    J. Yang, J. Wright, T. Huang, Y. Ma, "Image super-resolution via sparse representation", IEEE Transactions on
-    Image Processing 19(11), 2010, equation (12). Its l1 penalty is replaced by a number of non-zeros.
+    J. Yang, J. Wright, T. Huang, Y. Ma, "Image super-resolution via sparse representation", IEEE
+    Transactions on Image Processing 19(11), 2010, equation (12); a number of non-zeros replaces its penalty.
     R. Zeyde, M. Elad, M. Protter, "On single image scale-up using sparse-representations", 2010, section 3.
 
     Examples
@@ -116,8 +116,8 @@ class CoupledDictionaries(BaseEstimator):  # type: ignore[misc]
             raise ParameterError(f"energy must be at most 1, got {self.energy}.")
         if len(low) < self.n_components:
             raise ParameterError(
-                f"{len(low)} patches were found, but {self.n_components} atoms need at least as many; give more "
-                "or larger images, or a smaller n_components."
+                f"{len(low)} patches were found, but {self.n_components} atoms need at least as many; "
+                "give more or larger images, or a smaller n_components."
             )
         self.components_ = principal_components(low, self.energy)
         reduced = low @ self.components_

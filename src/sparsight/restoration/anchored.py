@@ -1,4 +1,4 @@
-"""Anchored regression: every cell is corrected by the linear regression of the anchor that it resembles most."""
+"""Anchored regression: each cell is corrected by the linear map of the anchor that it resembles most."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class AnchoredRegression:
             scale,
             np.ascontiguousarray(arrays["projection"], dtype=np.float32),
             np.ascontiguousarray(arrays["anchors"], dtype=np.float32),
-            arrays["regressors"].astype(np.float32) * steps,
+            np.asarray(arrays["regressors"] * steps, dtype=np.float32),
         )
 
     def _compile(self) -> AnchoredStage:
@@ -85,5 +85,3 @@ class AnchoredRegression:
         return AnchoredStage(
             self.projection, self.anchors, self.regressors, cell=self.scale, scale=self.scale, n_nearest=1
         )
-
-

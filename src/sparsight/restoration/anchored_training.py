@@ -198,7 +198,7 @@ def _regress(sums: _Sums, n_folds: int) -> list[NDArray[np.float32]]:
 def ridge(
     features: NDArray[np.float64], products: NDArray[np.float64], n_cells: float
 ) -> NDArray[np.float64]:
-    r"""Regressions :math:`\min_R \|F_a R - Y_a\|^2 + c\, \mathrm{tr}((R - R_0)^T M (R - R_0))` of all anchors.
+    r"""Regressions :math:`\min_R \|F_a R - Y_a\|^2 + c\, \mathrm{tr}((R - R_0)^T M (R - R_0))` for anchors a.
 
     They shrink towards the regression :math:`R_0` of all cells together, in the metric M of the mean
     covariance of the features: the penalty c counts like so many cells.

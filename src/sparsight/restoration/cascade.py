@@ -62,18 +62,18 @@ class AnchoredCascade:
                 if part is not None:
                     part(round(share * STEPS), STEPS, f"stage {index + 1}: {text}")
 
-            self.stages.append(
-                train_stage(
-                    pairs,
-                    self.scale,
-                    n_anchors=self.n_anchors if index == 0 else max(1, self.n_anchors // 2),
-                    max_features=FIRST_MAX_FEATURES if index == 0 else LATER_MAX_FEATURES,
-                    n_folds=n_folds,
-                    n_threads=n_threads,
-                    random_state=random_state,
-                    report=report,
-                )
+            stage = train_stage(
+                pairs,
+                self.scale,
+                n_anchors=self.n_anchors if index == 0 else max(1, self.n_anchors // 2),
+                max_features=FIRST_MAX_FEATURES if index == 0 else LATER_MAX_FEATURES,
+                n_folds=n_folds,
+                n_threads=n_threads,
+                random_state=random_state,
+                report=report,
             )
+            # Rounded as in a file, so that a model does the same before and after it is stored.
+            self.stages.append(AnchoredRegression.from_arrays(self.scale, stage.to_arrays()))
         return self
 
     def refine(
@@ -93,9 +93,7 @@ class AnchoredCascade:
         }
         return {"n_stages": len(self.stages), "n_anchors": self.n_anchors}, arrays
 
-    def from_model(
-        self, settings: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
-    ) -> AnchoredCascade:
+    def from_model(self, settings: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> AnchoredCascade:
         """Restore what `to_model` gave."""
         self.n_stages, self.n_anchors = int(settings["n_stages"]), int(settings["n_anchors"])
         for index in range(self.n_stages):

@@ -1,6 +1,6 @@
 """Cells of the low-resolution grid in a high-resolution image: windows around them, blocks over them.
 
-The cell of a low-resolution pixel is the square of ``scale`` × ``scale`` high-resolution pixels that it covers.
+The cell of a low-resolution pixel is the square of ``scale`` × ``scale`` high-resolution pixels under it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Super-resolution with coupled dictionaries: interpolate, code what is seen, add what belongs to the code."""
+"""Super-resolution with coupled dictionaries: interpolate, code what is seen, add what the code means."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sparsight.restoration.degradation import Degradation
 from sparsight.restoration.progress import STEPS, Progress
 from sparsight.restoration.training_pairs import training_pairs
 
-MAX_CELLS = 200_000
+MAX_CELLS = 100_000
 _FLATTEST = 0.1
 
 
@@ -95,9 +95,7 @@ class CoupledUpscaler:
         settings = {"features": self.features, "n_nonzero_coefs": self.dictionaries.n_nonzero_coefs}
         return settings, {name: getattr(self.dictionaries, name) for name in names}
 
-    def from_model(
-        self, settings: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
-    ) -> CoupledUpscaler:
+    def from_model(self, settings: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> CoupledUpscaler:
         """Restore what `to_model` gave."""
         self.features = str(settings["features"])
         self.dictionaries = CoupledDictionaries(n_nonzero_coefs=int(settings["n_nonzero_coefs"]))

@@ -82,3 +82,17 @@ class Degradation:
         """Express the degradation in what JSON can hold; ``Degradation(**settings)`` is its inverse."""
         blur = np.asarray(self.blur).tolist() if self.blur is not None else None
         return {"blur": blur, "noise": float(self.noise), "reduction": self.reduction}
+
+
+def project_back(
+    estimate: NDArray[np.float32],
+    low: NDArray[np.float32],
+    scale: int,
+    degradation: Degradation,
+    n_iterations: int,
+) -> NDArray[np.float32]:
+    """Add, again and again, the interpolated difference of `low` from the degraded estimate."""
+    for _ in range(n_iterations):
+        missing = (low - degradation.reduce(estimate, scale)).astype(np.float32)
+        estimate = estimate + imresize(missing, scale)
+    return estimate

@@ -66,7 +66,7 @@ def imresize(
     if pixels.dtype.kind not in "fiub":
         raise ParameterError(f"imresize takes real-valued images, not {pixels.dtype}.")
     ratios, sizes = _sizes(pixels.shape[:2], factor, shape)
-    working = pixels.dtype if pixels.dtype in (np.float32, np.float64) else np.dtype(np.float64)
+    working = np.dtype(np.float32 if pixels.dtype == np.float32 else np.float64)
     resampled = pixels.astype(working, copy=False)
     # The axis that shrinks the image most is taken first, as in the common implementations.
     for axis in sorted((0, 1), key=lambda a: ratios[a]):
@@ -97,10 +97,10 @@ def resampling_matrix(n_input: int, n_output: int, ratio: float) -> sparse.csr_a
 def _sizes(
     size: tuple[int, ...], factor: float | None, shape: tuple[int, int] | None
 ) -> tuple[tuple[float, float], tuple[int, int]]:
-    if (factor is None) == (shape is None):
+    if [factor, shape].count(None) != 1:
         raise ParameterError("imresize takes either a factor or a shape.")
     if shape is not None:
-        if len(shape) != 2 or min(shape) < 1:
+        if min(shape) < 1:
             raise ParameterError(f"imresize cannot make an image of shape {shape}.")
         height, width = int(shape[0]), int(shape[1])
         return (height / size[0], width / size[1]), (height, width)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -23,23 +22,22 @@ from sparsight.images import Image, as_image
 from sparsight.models import load_model, save_model
 from sparsight.restoration.cascade import AnchoredCascade
 from sparsight.restoration.coupled import CoupledUpscaler
-from sparsight.restoration.degradation import Degradation
+from sparsight.restoration.degradation import Degradation, project_back
+from sparsight.restoration.factors import check_factor, check_scale, passes_needed
 from sparsight.restoration.luminance import from_unit, luminance, to_unit
-from sparsight.restoration.resize import imresize
 from sparsight.restoration.progress import Progress, part_of
+from sparsight.restoration.resize import imresize
 from sparsight.restoration.tiles import in_tiles
 from sparsight.restoration.training_pairs import dihedral, least_side, undo_dihedral
 
 ImageLike = ArrayLike | Image | os.PathLike[str] | str
 
 MODEL_KIND = "super-resolver"
-SCALES = (2, 3, 4)
 QUALITIES = ("fast", "balanced", "best")
-MAX_FACTOR = 16
 _N_ATTITUDES = 8
 
 
-class SuperResolver(BaseEstimator):  # type: ignore[misc]
+class SuperResolver(BaseEstimator):
     r"""Upscale images with what was learned from pairs of low- and high-resolution images.
 
     Parameters
@@ -155,7 +153,7 @@ class SuperResolver(BaseEstimator):  # type: ignore[misc]
             largest = max((image.shape for image in learned), key=min, default=None)
             found = "there are none" if largest is None else f"the largest has {largest[0]}×{largest[1]}"
             raise ImageError(
-                f"Training at scale {self.scale} needs images of at least {least}×{least} pixels, but {found}."
+                f"Training at scale {self.scale} needs images of {least}×{least} pixels or more, but {found}."
             )
         self.upscaler_ = self._engine().fit(
             usable, self._degradation, check_random_state(self.random_state), self._threads, progress
@@ -226,7 +224,9 @@ class SuperResolver(BaseEstimator):  # type: ignore[misc]
         shape = tuple(max(1, int(np.floor(n * factor + 0.5))) for n in unit.shape[:2])
         n_passes = passes_needed(factor, self.scale)
         for index in range(n_passes):
-            unit = self._upscale_once(unit, quality, back_projection, tile, part_of(progress, index, n_passes))
+            unit = self._upscale_once(
+                unit, quality, back_projection, tile, part_of(progress, index, n_passes)
+            )
         if unit.shape[:2] != shape:
             unit = imresize(unit, shape=(shape[0], shape[1]))
         return from_unit(unit, given)
@@ -277,7 +277,9 @@ class SuperResolver(BaseEstimator):  # type: ignore[misc]
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, ModelError):
                 raise
-            raise ModelError(f"{path} does not hold a complete super-resolution model; train it again.") from error
+            raise ModelError(
+                f"{path} does not hold a complete super-resolution model; train it again."
+            ) from error
         return resolver
 
     def _upscale_once(
@@ -354,48 +356,3 @@ class SuperResolver(BaseEstimator):  # type: ignore[misc]
         check_integer("n_anchors", self.n_anchors, minimum=1, maximum=65536)
         if self.degradation is not None and not isinstance(self.degradation, Degradation):
             raise ParameterError(f"degradation must be a Degradation, got {self.degradation!r}.")
-
-
-def check_scale(scale: Any) -> int:
-    """Return a scale that there are models for, or raise a ParameterError."""
-    if isinstance(scale, bool) or scale not in SCALES:
-        raise ParameterError(
-            f"scale must be 2, 3 or 4, got {scale!r}; other factors are reached by upscale(factor=...)."
-        )
-    return int(scale)
-
-
-def check_factor(factor: Any) -> float:
-    """Return a factor that images can be upscaled by, or raise a ParameterError."""
-    try:
-        value = float(factor)
-    except (TypeError, ValueError):
-        value = math.nan
-    if not 1 < value <= MAX_FACTOR:
-        raise ParameterError(
-            f"An image can be upscaled by a factor above 1 and up to {MAX_FACTOR}, got {factor!r}; "
-            "to make it smaller use imresize."
-        )
-    return value
-
-
-def passes_needed(factor: float, scale: int) -> int:
-    """How often a scale must be applied to reach a factor."""
-    n_passes = 1
-    while scale**n_passes < factor - 1e-9:
-        n_passes += 1
-    return n_passes
-
-
-def project_back(
-    estimate: NDArray[np.float32],
-    low: NDArray[np.float32],
-    scale: int,
-    degradation: Degradation,
-    n_iterations: int,
-) -> NDArray[np.float32]:
-    """Add, again and again, the interpolated difference of `low` from the degraded estimate."""
-    for _ in range(n_iterations):
-        missing = (low - degradation.reduce(estimate, scale)).astype(np.float32)
-        estimate = estimate + imresize(missing, scale)
-    return estimate

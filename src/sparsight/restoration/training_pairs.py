@@ -42,7 +42,7 @@ def training_pairs(
     n_folds: int,
     random_state: np.random.RandomState,
 ) -> list[TrainingPair]:
-    """Every image in all eight attitudes, each cut at a random phase of the grid; fewer or cut down if large."""
+    """Every image in all eight attitudes, each cut at a random phase of the grid; large ones cut down."""
     budget = MAX_PIXELS // max(1, len(images))
     pairs = []
     for index, image in enumerate(images):
