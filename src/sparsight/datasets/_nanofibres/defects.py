@@ -106,8 +106,6 @@ def grow_bead(
     random: np.random.Generator,
 ) -> None:
     """Swell the fibre at a centreline sample to a spindle, as a jet that breaks into drops does."""
-    from scipy.spatial import cKDTree
-
     swelling = float(line.radius[sample]) * random.uniform(1.0, 2.2)
     length = swelling * random.uniform(0.9, 1.7)
     reach = (3 * length + swelling) / surface.diameter
@@ -118,9 +116,15 @@ def grow_bead(
     away = np.hypot(here.row - line.row[sample], here.col - line.col[sample]) / length
     growth = swelling * np.exp(-0.5 * away**2) / here.radius
     here = replace(here, radius=here.radius * (1 + growth)).seen_from(patch.window)
-    # Spans suit a fibre of even width; for a bead each pixel looks for its nearest cross-section.
-    pixels = np.moveaxis(np.indices(patch.down.shape), 0, -1)
-    distance, nearest = cKDTree(np.stack([here.row, here.col], axis=1)).query(pixels)
+    # Spans suit a fibre of even width; for a bead each pixel takes the cross-section it lies on.
+    row, col = centre[0] - patch.window[0].start, centre[1] - patch.window[1].start
+    rows, cols = np.arange(patch.down.shape[0])[:, None], np.arange(patch.down.shape[1])
+    tangent = line.tangent_row[sample], line.tangent_col[sample]
+    along = (here.row - row) * tangent[0] + (here.col - col) * tangent[1]
+    order = np.argsort(along)
+    place = np.searchsorted(along[order], (rows - row) * tangent[0] + (cols - col) * tangent[1])
+    nearest = order[np.minimum(place, len(order) - 1)]
+    distance = np.hypot(rows - here.row[nearest], cols - here.col[nearest])
     seen = np.where(distance < here.radius[nearest], nearest, -1)
     bead = shade_fibres(seen, here, surface.diameter, surface.thickness)
     swollen = (seen >= 0) & (growth[nearest] > 0.06)

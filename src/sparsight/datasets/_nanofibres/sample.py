@@ -82,7 +82,7 @@ def nanofibres(
         Kinds to choose from: a fibre swollen to a spindle; a cluster of grains; a membrane between
         fibres; a region where the upper fibres are missing. None or an empty sequence: no defects.
     n_defects : int, optional
-        Number of defects, the kinds taking turns. By default 6 for each 512 × 512 pixels of mat
+        Number of defects, the kinds taking turns from a random one on. By default 6 for each 512 × 512 pixels of mat
         seen at magnification 1, and at least one. Fewer are made where there is no fibre for a
         bead to sit on.
     pixel_size_um : float, default=0.05
@@ -104,11 +104,11 @@ def nanofibres(
     Examples
     --------
     >>> from sparsight.datasets import nanofibres
-    >>> sample = nanofibres((128, 160), defects=["clot", "film"], n_defects=3, random_state=0)
+    >>> sample = nanofibres((128, 160), defects=["clot", "film"], n_defects=2, random_state=0)
     >>> sample.image.pixels.shape, sample.image.pixels.dtype
     ((128, 160), dtype('uint8'))
     >>> sample.kinds
-    ['film', 'clot', 'clot']
+    ['film', 'clot']
     >>> nanofibres((128, 160), magnification=0.5, random_state=0).image.pixel_size_um
     0.1
     """
@@ -116,8 +116,8 @@ def nanofibres(
     magnification = check_number("magnification", magnification, minimum=0, inclusive=False)
     pixel_size = check_number("pixel_size_um", pixel_size_um, minimum=0, inclusive=False)
     field = (height / magnification, width / magnification)
-    wanted = _wanted_kinds(defects, n_defects, field)
     mat_random, noise_random, defect_random = _generator(random_state).spawn(3)
+    wanted = _wanted_kinds(defects, n_defects, field, defect_random)
     mat = weave_mat(
         field,
         density=_mean_density(density),
@@ -151,9 +151,12 @@ def _checked_shape(shape: tuple[int, int]) -> tuple[int, int]:
 
 
 def _wanted_kinds(
-    defects: Sequence[str] | None, n_defects: int | None, field: tuple[float, float]
+    defects: Sequence[str] | None,
+    n_defects: int | None,
+    field: tuple[float, float],
+    random: np.random.Generator,
 ) -> list[str]:
-    """Kinds of the defects to make, taking turns."""
+    """Kinds of the defects to make, taking turns from a random one on."""
     if defects is None:
         return []
     if isinstance(defects, str):
@@ -163,7 +166,10 @@ def _wanted_kinds(
         n_defects = check_integer("n_defects", n_defects, minimum=0)
     else:
         n_defects = max(1, round(_DEFECTS_PER_AREA * field[0] * field[1]))
-    return [kinds[i % len(kinds)] for i in range(n_defects)] if kinds else []
+    if not kinds:
+        return []
+    first = int(random.integers(len(kinds)))
+    return [kinds[(first + i) % len(kinds)] for i in range(n_defects)]
 
 
 def _number_visible(labels: NDArray[np.int32], made: list[str]) -> tuple[NDArray[np.int32], list[str]]:

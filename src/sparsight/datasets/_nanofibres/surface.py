@@ -163,13 +163,12 @@ def shade_fibres(visible: NDArray[np.int32], line: Centreline, diameter: float, 
             line.tone * _brightness_at_depth((1 - line.elevation) * thickness),
             line.elevation * thickness,
             radius / diameter,
-        ],
-        axis=1,
+        ]
     )
     cols = np.arange(visible.shape[1], dtype=np.float32)
     for row, seen in enumerate(visible):
         on = np.flatnonzero(seen >= 0)
-        values = sample_values[seen[on]].T
+        values = sample_values.take(seen[on], axis=1)
         across = np.clip(values[0] * np.float32(row) + values[1] * cols[on] + values[2], -1, 1)
         dome = np.sqrt(1 - across * across)
         brightness[row, on] = values[4] * _fibre_profile(across, dome, values[3])
