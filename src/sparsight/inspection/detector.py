@@ -54,7 +54,7 @@ class AnomalyDetector(BaseEstimator):
     threshold : float, optional
         Use this threshold, in units of the score, instead of a calibrated one.
     min_area : int, optional
-        Smallest defect in pixels. By default a sixteenth of the area of a patch.
+        Smallest defect in pixels. By default an eighth of the area of a patch.
     n_threads : int, optional
         By default all cores. The result does not depend on it.
     random_state : int, RandomState instance or None
@@ -285,7 +285,7 @@ class AnomalyDetector(BaseEstimator):
     def _min_area(self) -> int:
         if self.min_area is not None:
             return self.min_area
-        return max(1, self.scorer_.patch_size**2 // 16)
+        return max(1, self.scorer_.patch_size**2 // 8)
 
 
 def _silent(done: int, total: int, text: str) -> None:
