@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from sparsight.datasets.folders import LabelledImage, pair_masks, read_collection
+from sparsight.datasets import LabelledImage, pair_masks, read_collection
 from sparsight.errors import ImageError
 
 

@@ -141,7 +141,16 @@ def test_interruption_leaves_the_old_file(tmp_path: Path, name: str, monkeypatch
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_same_pixels_give_the_same_bytes(tmp_path: Path) -> None:
-    for name in ("a.png", "b.png"):
-        write_image(tmp_path / name, COLOUR.astype(np.uint16))
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+@pytest.mark.parametrize("name", ["{}.png", "{}.tif", "{}.jpg"])
+def test_same_pixels_give_the_same_bytes(tmp_path: Path, name: str) -> None:
+    image = Image(COLOUR, (0, 255), pixel_size_um=0.5)
+    for letter in "ab":
+        write_image(tmp_path / name.format(letter), image)
+    assert (tmp_path / name.format("a")).read_bytes() == (tmp_path / name.format("b")).read_bytes()
+
+
+@pytest.mark.parametrize("high", [255, 1023, 4095, 65535])
+def test_significant_bits_are_kept(tmp_path: Path, high: int) -> None:
+    pixels = RNG.integers(0, high, (4, 5), dtype=np.uint16, endpoint=True)
+    write_image(tmp_path / "a.tif", Image(pixels, (0, high)))
+    assert read_image(tmp_path / "a.tif").intensity_range == (0, high)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsight.errors import ImageError
+
+_WARNINGS = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -46,3 +52,15 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     flip_rows = orientation in (3, 4, 7, 8)
     flip_columns = orientation in (2, 3, 6, 7)
     return pixels[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Keep from the terminal what Pillow finds odd in metadata that is not used here.
+
+    Of several threads that read images one passes at a time, because the filters of Python's
+    warnings belong to all of them.
+    """
+    with _WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

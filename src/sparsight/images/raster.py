@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sparsight.errors import ImageError
 
-from .decoded import Decoded, grey_if_grey, upright, without_alpha
+from .decoded import Decoded, grey_if_grey, upright, without_alpha, without_warnings
 from .pixel_size import pixel_size_of_resolution
 from .png import decode_png16, png_header
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _ORIENTATION_TAG = 274
 _MICROMETRES_PER_INCH = 25_400.0
 
+# Pixels that a byte of a file can stand for at most, by the rules of the compression: of Deflate
+# with pixels of one bit, of Huffman codes of one bit per block of 64, of runs of 255.
+_PIXELS_PER_BYTE = {"PNG": 8 * 1032, "JPEG": 512, "BMP": 128}
+
 
 def decode_png(path: Path) -> Decoded:
     """Decode a PNG file; 16 bits per channel are kept."""
@@ -28,6 +32,7 @@ def decode_png(path: Path) -> Decoded:
 
     header = png_header(path)
     with PngImageFile(path) as file:
+        _check_plausible(file, path)
         if header.bit_depth == 16 and header.n_channels > 1:
             pixels = decode_png16(path)
             if header.has_alpha:
@@ -41,6 +46,7 @@ def decode_jpeg(path: Path) -> Decoded:
     from PIL.JpegImagePlugin import JpegImageFile
 
     with JpegImageFile(path) as file:
+        _check_plausible(file, path)
         return _with_metadata(file, _pixels(file, path))
 
 
@@ -49,6 +55,7 @@ def decode_bmp(path: Path) -> Decoded:
     from PIL.BmpImagePlugin import BmpImageFile
 
     with BmpImageFile(path) as file:
+        _check_plausible(file, path)
         return _with_metadata(file, _pixels(file, path))
 
 
@@ -59,6 +66,13 @@ RASTER_DECODERS: dict[bytes, Callable[[Path], Decoded]] = {
     b"\xff\xd8\xff": decode_jpeg,
     b"BM": decode_bmp,
 }
+
+
+def _check_plausible(file: ImageFile, path: Path) -> None:
+    """Fail before memory is taken for the size that a damaged header claims."""
+    width, height = file.size
+    if width * height > _PIXELS_PER_BYTE[str(file.format)] * path.stat().st_size:
+        raise ValueError("fewer pixels than the header says")
 
 
 def _pixels(file: ImageFile, path: Path) -> NDArray[Any]:
@@ -86,7 +100,8 @@ def _palette_pixels(file: ImageFile, path: Path) -> NDArray[Any]:
 
 
 def _with_metadata(file: ImageFile, pixels: NDArray[Any]) -> Decoded:
-    orientation = file.getexif().get(_ORIENTATION_TAG, 1)
+    with without_warnings():
+        orientation = file.getexif().get(_ORIENTATION_TAG, 1)
     return Decoded(upright(pixels, orientation), pixel_size_um=_pixel_size(file))
 
 

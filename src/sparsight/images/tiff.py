@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tifffile import PHOTOMETRIC, TiffFile, TiffPage
+from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffPage
 
 from sparsight.errors import ImageError
 
-from .decoded import Decoded, grey_if_grey, upright, without_alpha
+from .decoded import Decoded, grey_if_grey, upright, without_alpha, without_warnings
 from .pixel_size import pixel_size_of_tiff, significant_bits
 
 # tifffile logs what it finds odd in tags that do not matter here; without a handler that would go
@@ -25,6 +25,13 @@ _ALPHA = (1, 2)  # of ExtraSamples: opacity, premultiplied or not
 _LINEAR = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB)
 _CONVERTED_TO_RGB = (PHOTOMETRIC.YCBCR, PHOTOMETRIC.SEPARATED)
 _MOST_CHANNELS_OF_A_ROW = 16
+# To how many bytes one byte can swell at most. Memory is not taken for more.
+_HIGHEST_RATIOS = {
+    COMPRESSION.NONE: 1,
+    COMPRESSION.LZW: 1400,
+    COMPRESSION.ADOBE_DEFLATE: 1032,
+    COMPRESSION.DEFLATE: 1032,
+}
 
 
 def decode_tiff(path: Path) -> Decoded:
@@ -75,8 +82,9 @@ def _check_complete(page: TiffPage, tiff: TiffFile) -> None:
     ends = np.add(page.dataoffsets, page.databytecounts)
     if ends.size == 0 or ends.max() > tiff.filehandle.size:
         raise ValueError("the file ends before the pixels do")
+    ratio = _HIGHEST_RATIOS.get(page.compression)
     whole_bytes = page.bitspersample % 8 == 0
-    if page.compression == 1 and whole_bytes and sum(page.databytecounts) < page.nbytes:
+    if ratio and whole_bytes and page.nbytes > ratio * sum(page.databytecounts):
         raise ValueError("fewer pixels than the header says")
 
 
@@ -131,7 +139,7 @@ def _through_pillow(page: TiffPage, path: Path) -> NDArray[Any]:
     from PIL.TiffImagePlugin import TiffImageFile
 
     bits = int(page.bitspersample)
-    with TiffImageFile(path) as file:
+    with without_warnings(), TiffImageFile(path) as file:
         file.seek(page.index)
         if page.photometric in _CONVERTED_TO_RGB and bits == 8:
             return np.asarray(file.convert("RGB"))

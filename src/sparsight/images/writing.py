@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from sparsight.files import atomic_path
 from .image import Image
 
 _JPEG_QUALITY = 95
+_TIFF_TYPES = [np.dtype(name) for name in ("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8")]
 
 
 def write_image(
@@ -45,7 +48,8 @@ def write_image(
         Written as it is: a value that does not fit the format is an error, never rescaled. In a
         TIFF, NaN is allowed (a score map has none where nothing was observed).
     pixel_size_um : float, optional
-        Edge of a pixel in micrometres, kept in TIFF files; by default that of `image`.
+        Edge of a pixel in micrometres, kept in TIFF files; by default that of `image`. TIFF
+        files also keep the range of an Image that uses fewer bits than its type has.
 
     Raises
     ------
@@ -65,11 +69,12 @@ def write_image(
             f"Cannot write an array of shape {pixels.shape} to {path}; an image has the shape "
             "(height, width) or (height, width, channels)."
         )
+    pixels = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("="))
     if pixels.dtype == np.bool_:
         pixels = pixels.astype(np.uint8) * np.uint8(255)
     suffix = path.suffix.lower()
     if suffix in (".tif", ".tiff"):
-        _write_tiff(path, pixels, pixel_size_um)
+        _write_tiff(path, pixels, pixel_size_um, _significant_bits(image))
     elif suffix in (".png", ".jpg", ".jpeg", ".bmp"):
         _write_raster(path, pixels)
     else:
@@ -97,13 +102,13 @@ def _write_raster(path: Path, pixels: NDArray[Any]) -> None:
         from PIL import Image as PillowImage
 
         # PNG and BMP know no quality and pass over it.
-        PillowImage.fromarray(np.ascontiguousarray(pixels)).save(temporary, quality=_JPEG_QUALITY)
+        PillowImage.fromarray(pixels).save(temporary, quality=_JPEG_QUALITY)
 
 
-def _write_tiff(path: Path, pixels: NDArray[Any], pixel_size_um: float | None) -> None:
+def _write_tiff(path: Path, pixels: NDArray[Any], pixel_size_um: float | None, bits: int | None) -> None:
     if pixels.dtype == np.float16:
         pixels = pixels.astype(np.float32)  # exact, and more programs read it
-    if pixels.dtype.kind not in "iuf" or pixels.dtype.itemsize > (8 if pixels.dtype.kind == "f" else 4):
+    if pixels.dtype not in _TIFF_TYPES:
         raise ImageError(
             f"Cannot write pixels of type {pixels.dtype} to {path}; convert them to uint8, uint16 or float32."
         )
@@ -114,22 +119,43 @@ def _write_tiff(path: Path, pixels: NDArray[Any], pixel_size_um: float | None) -
         "photometric": "rgb" if rgb else "minisblack",
         "compression": "zlib",
         "predictor": pixels.dtype.kind in "iu",
+        "software": "Sparsight",
         "metadata": None,
     }
     if pixels.ndim == 3:
         options["planarconfig"] = "contig"
+    if pixel_size_um is not None or bits is not None:
+        options |= {"ome": True, "metadata": _ome_metadata(pixels, pixel_size_um, bits)}
     if pixel_size_um is not None:
-        # Once in words (OME), which every size survives, and once as plain resolution, which
-        # programs that know no OME read.
-        options["ome"] = True
-        options["metadata"] = {
-            "axes": "YX" if pixels.ndim == 2 else "YXS",
-            "PhysicalSizeX": pixel_size_um,
-            "PhysicalSizeXUnit": "µm",
-            "PhysicalSizeY": pixel_size_um,
-            "PhysicalSizeYUnit": "µm",
-        }
-        options["resolution"] = (1e4 / pixel_size_um, 1e4 / pixel_size_um)
-        options["resolutionunit"] = "CENTIMETER"
+        # Once more, for programs that know no OME.
+        options |= {"resolution": (1e4 / pixel_size_um,) * 2, "resolutionunit": "CENTIMETER"}
     with atomic_path(path) as temporary:
         tifffile.imwrite(temporary, pixels, **options)
+
+
+def _ome_metadata(pixels: NDArray[Any], pixel_size_um: float | None, bits: int | None) -> dict[str, Any]:
+    # Each image needs an identity. It is made from the pixels, so that the same image gives the
+    # same file; by default it would be made from the time and the network address of the machine.
+    identity = uuid.uuid5(uuid.NAMESPACE_OID, hashlib.sha256(pixels.tobytes()).hexdigest())
+    metadata: dict[str, Any] = {
+        "axes": "YX" if pixels.ndim == 2 else "YXS",
+        "UUID": identity.urn,
+        "Creator": "Sparsight",
+    }
+    if pixel_size_um is not None:
+        for axis in "XY":
+            metadata[f"PhysicalSize{axis}"] = pixel_size_um
+            metadata[f"PhysicalSize{axis}Unit"] = "µm"
+    if bits is not None:
+        metadata["SignificantBits"] = bits
+    return metadata
+
+
+def _significant_bits(image: ArrayLike | Image) -> int | None:
+    """How many bits the pixels use where their range is that of fewer bits than their type has."""
+    if not isinstance(image, Image) or image.pixels.dtype.kind != "u":
+        return None
+    low, high = image.intensity_range
+    bits = int(high).bit_length()
+    is_narrower = low == 0 and high == 2**bits - 1 and bits < 8 * image.pixels.dtype.itemsize
+    return bits if is_narrower else None
