@@ -20,17 +20,34 @@ GREY = RNG.integers(0, 256, (20, 31), dtype=np.uint8)
 COLOUR = RNG.integers(0, 256, (20, 31, 3), dtype=np.uint8)
 
 
-def png_by_hand(
-    path: Path, pixels: NDArray[Any], bit_depth: int, colour_type: int, row_filter: int = 0
-) -> None:
-    """Write what Pillow cannot write; rows hold big-endian bytes, filtered by "none" or "sub"."""
+# First row and column, and steps, of the seven passes of an interlaced PNG.
+ADAM7 = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
+
+
+def filtered_rows(pixels: NDArray[Any], row_filter: int) -> bytes:
+    """Rows of big-endian bytes, filtered by "none" (0) or "sub" (1)."""
     height, width = pixels.shape[:2]
     rows = pixels.astype(f">u{pixels.dtype.itemsize}").view(np.uint8).reshape(height, -1)
     if row_filter == 1:
         step = rows.shape[1] // width
         rows = np.concatenate([rows[:, :step], rows[:, step:] - rows[:, :-step]], axis=1)
-    data = np.concatenate([np.full((height, 1), row_filter, np.uint8), rows], axis=1).tobytes()
-    header = struct.pack(">IIBBBBB", width, height, bit_depth, colour_type, 0, 0, 0)
+    return np.concatenate([np.full((height, 1), row_filter, np.uint8), rows], axis=1).tobytes()
+
+
+def png_by_hand(
+    path: Path,
+    pixels: NDArray[Any],
+    bit_depth: int,
+    colour_type: int,
+    row_filter: int = 0,
+    interlaced: bool = False,
+) -> None:
+    """Write what Pillow cannot write."""
+    passes = ADAM7 if interlaced else [(0, 0, 1, 1)]
+    parts = [pixels[row::down, column::right] for row, column, down, right in passes]
+    data = b"".join(filtered_rows(np.ascontiguousarray(part), row_filter) for part in parts if part.size)
+    height, width = pixels.shape[:2]
+    header = struct.pack(">IIBBBBB", width, height, bit_depth, colour_type, 0, 0, interlaced)
     compressed = zlib.compress(data)
     half = len(compressed) // 2
     with path.open("wb") as file:
@@ -91,15 +108,16 @@ def test_sixteen_bits_grey(tmp_path: Path) -> None:
     assert image.intensity_range == (0, 65535)
 
 
+@pytest.mark.parametrize("interlaced", [False, True])
 @pytest.mark.parametrize("row_filter", [0, 1])
 @pytest.mark.parametrize(("colour_type", "n_channels"), [(2, 3), (4, 2), (6, 4)])
 def test_sixteen_bits_with_several_channels(
-    tmp_path: Path, colour_type: int, n_channels: int, row_filter: int
+    tmp_path: Path, colour_type: int, n_channels: int, row_filter: int, interlaced: bool
 ) -> None:
     pixels = RNG.integers(0, 65536, (20, 31, n_channels), dtype=np.uint16)
     if n_channels in (2, 4):
         pixels[..., -1] = 65535
-    png_by_hand(tmp_path / "a.png", pixels, 16, colour_type, row_filter)
+    png_by_hand(tmp_path / "a.png", pixels, 16, colour_type, row_filter, interlaced)
     image = read_image(tmp_path / "a.png")
     expected = {2: pixels[..., 0], 3: pixels, 4: pixels[..., :3]}[n_channels]
     assert image.pixels.dtype == np.uint16

@@ -106,6 +106,7 @@ def test_score_maps_may_hold_nan(tmp_path: Path) -> None:
         ("a.png", np.zeros((4, 5, 4), np.uint8), "Cannot write 4 channels of uint8"),
         ("a.jpg", np.zeros((4, 5), np.uint16), "convert to grey or RGB pixels of uint8"),
         ("a.bmp", np.zeros((4, 5), np.uint16), "convert to grey or RGB pixels of uint8"),
+        ("a.jpg", np.zeros((2, 65_501), np.uint8), r"2 × 65501 pixels .* at most 65500"),
         ("a.tif", np.zeros((4, 5), complex), "Cannot write pixels of type complex128"),
         ("a.tif", np.zeros((4, 5), np.int64), "Cannot write pixels of type int64"),
         ("a.tif", np.zeros(4), r"array of shape \(4,\)"),

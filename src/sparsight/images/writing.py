@@ -17,6 +17,7 @@ from sparsight.files import atomic_path
 from .image import Image
 
 _JPEG_QUALITY = 95
+_LONGEST_JPEG_SIDE = 65_500  # of libjpeg
 _TIFF_TYPES = [np.dtype(name) for name in ("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8")]
 
 
@@ -92,6 +93,11 @@ def _write_raster(path: Path, pixels: NDArray[Any]) -> None:
         raise ImageError(
             f"Cannot write {n_channels} channels of {pixels.dtype} to {path}; use .tif, or "
             f"convert to grey or RGB pixels of {' or '.join(np.dtype(d).name for d in depths)}."
+        )
+    if suffix in (".jpg", ".jpeg") and max(pixels.shape[:2]) > _LONGEST_JPEG_SIDE:
+        raise ImageError(
+            f"Cannot write {pixels.shape[0]} × {pixels.shape[1]} pixels to {path}: a JPEG has at most "
+            f"{_LONGEST_JPEG_SIDE} in a row or column; use .png or .tif."
         )
     with atomic_path(path) as temporary:
         if pixels.dtype == np.uint16:
