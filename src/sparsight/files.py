@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,7 +76,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     ['result.csv']
     """
     target = check_output_path(path)
-    temporary = target.with_name(f".sparsight-{secrets.token_hex(8)}{target.suffix}")
+    temporary = target.with_name(f".sparsight-{os.urandom(8).hex()}{target.suffix}")
     try:
         # Created by the process's own umask: with the rights that the final file shall have.
         temporary.open("xb").close()

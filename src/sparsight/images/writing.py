@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +138,9 @@ def _write_tiff(path: Path, pixels: NDArray[Any], pixel_size_um: float | None, b
 
 
 def _ome_metadata(pixels: NDArray[Any], pixel_size_um: float | None, bits: int | None) -> dict[str, Any]:
+    import hashlib
+    import uuid
+
     # Each image needs an identity. It is made from the pixels, so that the same image gives the
     # same file; by default it would be made from the time and the network address of the machine.
     identity = uuid.uuid5(uuid.NAMESPACE_OID, hashlib.sha256(pixels.tobytes()).hexdigest())
