@@ -113,7 +113,8 @@ void bind(nb::module_& m) {
 
 }  // namespace
 
-void bind_anchored(nb::module_& m, const char* instruction_set);  // anchored_bindings.cpp
+void bind_anchored(nb::module_& m, const char* instruction_set);     // anchored_bindings.cpp
+void bind_restoration(nb::module_& m, const char* instruction_set);  // restoration_bindings.cpp
 
 }  // namespace sparsight
 
@@ -125,4 +126,5 @@ NB_MODULE(_kernels, m) {
   sparsight::bind<float>(m);
   sparsight::bind<double>(m);
   sparsight::bind_anchored(m, sparsight::kernels().name);
+  sparsight::bind_restoration(m, sparsight::kernels().name);
 }

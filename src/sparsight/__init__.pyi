@@ -2,6 +2,7 @@ from . import datasets as datasets
 from . import errors as errors
 from . import evaluation as evaluation
 from . import images as images
+from . import restoration as restoration
 from .dictionaries import KSVD as KSVD
 from .dictionaries import CoupledDictionaries as CoupledDictionaries
 from .dictionaries import cosine_dictionary as cosine_dictionary
@@ -13,7 +14,9 @@ from .images import read_image as read_image
 from .images import read_mask as read_mask
 from .images import write_image as write_image
 from .inspection import AnomalyDetector as AnomalyDetector
+from .restoration import GaussianMixturePrior as GaussianMixturePrior
 from .restoration import SuperResolver as SuperResolver
 from .restoration import imresize as imresize
+from .restoration import inpaint as inpaint
 
 __version__: str

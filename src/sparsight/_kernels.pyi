@@ -80,3 +80,84 @@ class AnchoredStage:
     def describe(self, source: NDArray[np.float32], n_threads: int) -> NDArray[np.float32]: ...
     def nearest(self, features: NDArray[np.float32], n_threads: int) -> NDArray[np.int32]: ...
     def correct(self, source: NDArray[np.float32], output: NDArray[np.float32], n_threads: int) -> None: ...
+
+def label_patches(
+    image: NDArray[np.float32],
+    offsets: NDArray[np.int32],
+    patch: int,
+    whitening: NDArray[np.float32],
+    score_offsets: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    n_threads: int,
+) -> None:
+    """Fill `labels` with the class k of least ``‖whitening[k] x‖² + score_offsets[k]`` of each patch less its mean.
+
+    `offsets` (row * width + column) are the patches' upper left corners; `whitening` is lower triangular.
+    """
+
+def restore_patches(
+    image: NDArray[np.float32],
+    observed: NDArray[np.float32],
+    offsets: NDArray[np.int32],
+    starts: NDArray[np.int32],
+    patch: int,
+    factors: NDArray[np.float32],
+    diagonals: NDArray[np.float32],
+    noise: float,
+    estimates: NDArray[np.float32],
+    variances: NDArray[np.float32],
+    spreads: NDArray[np.float32],
+    n_threads: int,
+) -> None:
+    """Fill `estimates` and `variances` (n, patch²) of patches sorted by class, each observed through its own mask.
+
+    Class k, patches ``starts[k]`` to ``starts[k + 1]``, has the covariance ``F'F + diag(d)`` with ``F = factors[k]``
+    (an even number of rows) and ``d = diagonals[k]`` about each patch's mean in `image`. ``spreads[k]`` receives the
+    sum of the factors' posterior covariances, lower triangles, off-diagonal elements doubled.
+    """
+
+def add_patches(
+    patches: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    offsets: NDArray[np.int32],
+    patch: int,
+    value_sum: NDArray[np.float32],
+    weight_sum: NDArray[np.float32],
+) -> None:
+    """Add weighted patches to the sums, each at its offset."""
+
+def inpaint_groups(
+    image: NDArray[np.float32],
+    observed: NDArray[np.float32],
+    guide: NDArray[np.float32],
+    references: NDArray[np.int32],
+    patch: int,
+    window: int,
+    neighbours: int,
+    max_rank: int,
+    noise: float,
+    floor: float,
+    tolerance: float,
+    trust_offset: float,
+    value_sum: NDArray[np.float32],
+    weight_sum: NDArray[np.float32],
+    n_threads: int,
+) -> None:
+    """Add the estimates of one non-local pass: groups of patches alike on `guide`, one per reference (row, column)."""
+
+def denoise_groups(
+    noisy: NDArray[np.float32],
+    pilot: NDArray[np.float32],
+    references: NDArray[np.int32],
+    patch: int,
+    window: int,
+    neighbours: int,
+    noise: float,
+    value_sum: NDArray[np.float32],
+    weight_sum: NDArray[np.float32],
+    n_threads: int,
+) -> None:
+    """Add the estimates of one pass of non-local Bayes: Gaussians from `pilot`, Wiener filters on `noisy`."""
+
+def relax(image: NDArray[np.float32], missing: NDArray[np.int32], sweeps: int, relaxation: float) -> None:
+    """Relax the pixels listed (row * width + column) towards the mean of their neighbours, in place."""

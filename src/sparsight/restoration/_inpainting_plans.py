@@ -1,0 +1,74 @@
+"""What each method and quality of inpainting does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ._dictionary import DictionarySchedule
+from ._nonlocal import NonlocalSchedule
+from ._structured import StructuredSchedule
+
+METHODS = ("auto", "structured", "nonlocal", "ksvd", "cosine")
+QUALITIES = ("fast", "balanced", "best")
+
+_LITTLE = 0.02  # share of missing pixels below which the mixture alone is as good, and quicker
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Stages to run, one after another."""
+
+    structured: StructuredSchedule | None = None
+    nonlocal_: NonlocalSchedule | None = None
+    dictionary: DictionarySchedule | None = None
+
+    @property
+    def steps(self) -> int:
+        """Number of steps reported for a plane."""
+        steps = self.structured.passes if self.structured else 0
+        steps += self.nonlocal_.passes if self.nonlocal_ else 0
+        if self.dictionary:
+            steps += 2 if self.dictionary.iterations else 1
+        return steps
+
+
+def plan_for(method: str, quality: str, missing_rate: float) -> Plan:
+    """Choose the stages for a share of missing pixels between 0 and 1."""
+    if method == "auto":
+        method = "structured" if quality == "fast" and missing_rate < _LITTLE else "nonlocal"
+    if method == "structured":
+        return Plan(structured=_STRUCTURED[quality])
+    if method == "nonlocal":
+        return _nonlocal_plan(quality, missing_rate)
+    return Plan(dictionary=(_COSINE if method == "cosine" else _KSVD)[quality])
+
+
+def _nonlocal_plan(quality: str, missing_rate: float) -> Plan:
+    # The more is missing, the less the smooth filling says about which patches are alike: the mixture goes first,
+    # and more passes follow.
+    sparse = missing_rate > 0.6
+    if quality == "fast":
+        start = StructuredSchedule(2, 0.2, 0.4, 16) if sparse else None
+        return Plan(start, NonlocalSchedule(6 if sparse else 5, 7, 12, 48, 16, (60.0, 2.0)))
+    if quality == "balanced":
+        start = StructuredSchedule(4, 0.2, 0.5, 24) if sparse else None
+        return Plan(start, NonlocalSchedule(12 if sparse else 8, 5, 12, 48, 24, (60.0, 1.0)))
+    start = StructuredSchedule(8, 0.3, 1.0, 40) if sparse else StructuredSchedule(4, 0.3, 1.0, 24)
+    return Plan(start, NonlocalSchedule(20 if sparse else 16, 4, 16, 64, 32, (60.0, 0.5)))
+
+
+_STRUCTURED = {
+    "fast": StructuredSchedule(4, 0.1, 0.3, 24),
+    "balanced": StructuredSchedule(10, 0.15, 0.35, 40),
+    "best": StructuredSchedule(10, 0.3, 1.0, 64),
+}
+_KSVD = {
+    "fast": DictionarySchedule(3, 144, 4000, 8, 0.15),
+    "balanced": DictionarySchedule(5, 256, 8000, 12, 0.4),
+    "best": DictionarySchedule(10, 256, 20_000, 12, 1.0),
+}
+_COSINE = {
+    "fast": DictionarySchedule(0, 144, 0, 8, 0.15),
+    "balanced": DictionarySchedule(0, 256, 0, 12, 0.4),
+    "best": DictionarySchedule(0, 256, 0, 12, 1.0),
+}
