@@ -99,9 +99,11 @@ void find_members(const GroupTask& t, int row, int column, Group& g) {
     for (int i = 0; i < count; ++i) g.sorted[i] = g.distances[i];
     limit = kth_smallest(g.sorted, count, t.neighbours - 1);
   }
-  g.count = 0;
+  const std::int32_t own = row * t.width + column;
+  g.members[0] = own;  // always, however many others are equally near: so every pixel is covered
+  g.count = 1;
   for (int i = 0; i < count && g.count < t.neighbours; ++i)
-    if (all || g.distances[i] <= limit) g.members[g.count++] = g.where[i];
+    if (g.where[i] != own && (all || g.distances[i] <= limit)) g.members[g.count++] = g.where[i];
 }
 
 // patches (count x size): the group's patches of an image.

@@ -14,8 +14,11 @@ from .images import read_image as read_image
 from .images import read_mask as read_mask
 from .images import write_image as write_image
 from .inspection import AnomalyDetector as AnomalyDetector
+from .restoration import Denoiser as Denoiser
 from .restoration import GaussianMixturePrior as GaussianMixturePrior
+from .restoration import Inpainter as Inpainter
 from .restoration import SuperResolver as SuperResolver
+from .restoration import denoise as denoise
 from .restoration import imresize as imresize
 from .restoration import inpaint as inpaint
 

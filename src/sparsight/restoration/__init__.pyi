@@ -1,7 +1,10 @@
 from ._mixture import GaussianMixturePrior as GaussianMixturePrior
 from ._mixture import default_prior as default_prior
 from .degradation import Degradation as Degradation
+from .denoising import denoise as denoise
 from .inpainting import RestorationWarning as RestorationWarning
 from .inpainting import inpaint as inpaint
 from .resize import imresize as imresize
+from .restorers import Denoiser as Denoiser
+from .restorers import Inpainter as Inpainter
 from .super_resolution import SuperResolver as SuperResolver

@@ -63,9 +63,9 @@ _STRUCTURED = {
     "best": StructuredSchedule(10, 0.3, 1.0, 64),
 }
 _KSVD = {
-    "fast": DictionarySchedule(3, 144, 4000, 8, 0.15),
-    "balanced": DictionarySchedule(5, 256, 8000, 12, 0.4),
-    "best": DictionarySchedule(10, 256, 20_000, 12, 1.0),
+    "fast": DictionarySchedule(4, 64, 3000, 8, 0.5),
+    "balanced": DictionarySchedule(5, 64, 5000, 9, 1.0),
+    "best": DictionarySchedule(15, 64, 12_000, 10, 1.0),
 }
 _COSINE = {
     "fast": DictionarySchedule(0, 144, 0, 8, 0.15),

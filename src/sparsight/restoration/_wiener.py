@@ -38,8 +38,8 @@ def denoise_structured(
     after_pass: Callable[[], None] = lambda: None,
 ) -> Array:
     """Wiener filters, one per class of a Gaussian mixture whose covariances adapt to the noisy image."""
-    corners = _grid(plane.shape, step)
-    patches = np.ascontiguousarray(_patches(plane, corners))
+    corners = patch_corners(plane.shape, step)
+    patches = np.ascontiguousarray(patches_at(plane, corners))
     means = patches.mean(axis=1, keepdims=True)
     centred = patches - means
     covariances, weights = prior.covariances.astype(np.float64), prior.weights.astype(np.float64)
@@ -85,13 +85,15 @@ def denoise_groups(plane: Array, pilot: Array, sigma: float, how: GroupPass, *, 
     return values / weights
 
 
-def _grid(shape: tuple[int, ...], step: int) -> NDArray[np.int32]:
+def patch_corners(shape: tuple[int, ...], step: int) -> NDArray[np.int32]:
+    """Offsets of the corners of a grid of patches that covers the image."""
     references = reference_patches(shape, PATCH, step)
     corners: NDArray[np.int32] = (references[:, 0] * shape[1] + references[:, 1]).astype(np.int32)
     return corners
 
 
-def _patches(plane: Array, corners: NDArray[np.int32]) -> Array:
+def patches_at(plane: Array, corners: NDArray[np.int32]) -> Array:
+    """Patches (n, 64) at the given offsets."""
     rows, columns = np.divmod(corners, plane.shape[1])
     windows = np.lib.stride_tricks.sliding_window_view(plane, (PATCH, PATCH))
     patches: Array = windows[rows, columns].reshape(-1, SIZE)

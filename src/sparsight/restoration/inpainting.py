@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -21,12 +20,12 @@ from ._inpainting_plans import METHODS, QUALITIES, Plan, plan_for
 from ._mixture import PATCH, GaussianMixturePrior, default_prior
 from ._nonlocal import inpaint_nonlocal
 from ._planes import Array, Planes, to_planes
+from ._progress import Progress, StepCounter
 from ._structured import inpaint_structured
 from ._tiles import blend_tiles, tile_slices
 
 Method: TypeAlias = Literal["auto", "structured", "nonlocal", "ksvd", "cosine"]
 Quality: TypeAlias = Literal["fast", "balanced", "best"]
-Progress: TypeAlias = Callable[[int, int, str], None]
 
 _REACH = 20  # pixels farther than this from every known pixel get a smooth surface
 
@@ -141,7 +140,7 @@ def _inpaint_planes(
         return started
     plan = plan_for(method, quality, float(absent.mean()))
     slices = tile_slices((started.shape[1], started.shape[2]))
-    report = _Counter(plan.steps * len(slices) * len(started), progress)
+    report = StepCounter(plan.steps * len(slices) * len(started), progress, "inpainting")
     known_prior = prior or default_prior()
 
     def restore(where: tuple[slice, slice]) -> Array:
@@ -160,14 +159,14 @@ def _restore_tile(
     prior: GaussianMixturePrior,
     n_threads: int,
     rng: np.random.Generator,
-    report: _Counter,
+    report: StepCounter,
 ) -> Array:
     started = np.ascontiguousarray(started)
     current = []
     for plane, hole in zip(started, absent, strict=True):
         filled = plane
         if hole.any():
-            settings: Any = {"n_threads": n_threads, "after_pass": report.step}
+            settings: Any = {"n_threads": n_threads, "after_pass": report}
             if plan.dictionary:
                 filled = inpaint_dictionary(plane, hole, plan.dictionary, rng, **settings)
             if plan.structured:
@@ -181,7 +180,7 @@ def _restore_tile(
             rng,
             shared_groups=shared,
             n_threads=n_threads,
-            after_pass=report.step,
+            after_pass=report,
         )
     return np.stack(current)
 
@@ -250,15 +249,3 @@ def _checked(
 
 def _warn(message: str) -> None:
     warnings.warn(message, RestorationWarning, stacklevel=4)
-
-
-class _Counter:
-    """Counts steps and passes them on."""
-
-    def __init__(self, total: int, progress: Progress | None) -> None:
-        self.total, self.done, self.progress = total, 0, progress
-
-    def step(self) -> None:
-        self.done += 1
-        if self.progress is not None:
-            self.progress(min(self.done, self.total), self.total, "inpainting")
