@@ -112,7 +112,8 @@ def evaluate(
     images
         Arrays, :class:`~sparsight.images.Image` or paths.
     masks
-        For each image an (H, W) array or the path of a mask; True (bright) where anomalous.
+        For each image an (H, W) array or the path of a mask, True (bright) where anomalous; or None
+        for an image without anomalies.
     ignore
         For each image None, or an (H, W) array or the path of a mask that is True where pixels were
         not observed, such as the caption of a micrograph: they count for nothing.
@@ -189,6 +190,8 @@ def _evaluate_image(
 
 def _as_mask(mask: Any, image: Image) -> NDArray[np.bool_]:
     shape = (image.pixels.shape[0], image.pixels.shape[1])
+    if mask is None:
+        return np.zeros(shape, dtype=bool)
     if isinstance(mask, str | os.PathLike):
         return read_mask(mask, shape=shape)
     truth = np.asarray(mask, dtype=bool)

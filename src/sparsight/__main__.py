@@ -1,0 +1,5 @@
+"""``python -m sparsight`` is ``sparsight``."""
+
+from sparsight.cli import main
+
+main()

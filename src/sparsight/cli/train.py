@@ -1,0 +1,95 @@
+"""``sparsight train``: learn what is normal."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._options import FalseAlarmRate, Ignore, ThresholdByHand
+
+
+class Recipe(StrEnum):
+    """Ways of modelling what is normal, as :class:`~sparsight.AnomalyDetector` knows them."""
+
+    RECONSTRUCTION = "reconstruction"
+    SINGLE_SCALE = "single-scale"
+
+
+def train(
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGES", help="Good images, or folders of them.", show_default=False),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="MODEL", help="File to write.", show_default=False),
+    ],
+    recipe: Annotated[
+        Recipe,
+        typer.Option(
+            metavar="RECIPE",
+            help="[bold]reconstruction[/bold]: what a few patterns cannot rebuild is a defect; for wood, "
+            "cloth, surfaces. [bold]single-scale[/bold]: what is unusually hard or odd to describe is a "
+            "defect; for fibres and other busy textures.",
+        ),
+    ] = Recipe.RECONSTRUCTION,
+    patch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            metavar="PIXELS",
+            help="Edge of a patch in pixels, about the size of the texture's pattern. By default 16, or 32 "
+            "for single-scale.",
+            show_default=False,
+        ),
+    ] = None,
+    false_alarm_rate: FalseAlarmRate = 0.001,
+    threshold: ThresholdByHand = None,
+    ignore: Ignore = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed gives the same model.")] = 0,
+) -> None:
+    """Learn what is normal from good images, a handful or even one.
+
+    The threshold is computed from good images that the model did not see
+    (each left out in turn), so that it keeps the false-alarm rate that you
+    choose. The more images, the surer it is.
+
+    [bold]Examples[/bold]
+      sparsight train good/ -o wood.sparsight
+      sparsight train good/ -o fibres.sparsight --recipe single-scale
+      sparsight train 1.tif 2.tif -o fibres.sparsight --ignore caption.png
+    """
+    from sparsight import AnomalyDetector
+    from sparsight.files import check_output_path
+    from sparsight.images import list_images, read_mask
+    from sparsight.report import caution, counted, model_card, promise
+
+    from ._console import progress_bar, quoted, say, warn
+    from ._masks import ignored_parts
+
+    check_output_path(output)
+    files = list_images(images)
+    masks = [None if part is None else read_mask(part) for part in ignored_parts(files, ignore)]
+    detector = AnomalyDetector(
+        method=recipe.value,
+        patch_size=patch_size,
+        false_alarm_rate=false_alarm_rate,
+        threshold=threshold,
+        random_state=seed,
+    )
+    with progress_bar("learning") as progress:
+        detector.fit(files, masks=masks, progress=progress)
+    detector.save(output)
+
+    card = model_card(detector, output)
+    seconds = card["provenance"]["seconds"]
+    say(f"Learned what is normal from {counted(len(files), 'image')} in {seconds:.1f} s.")
+    say(f"Threshold {card['threshold']:.4g}. {promise(card)}")
+    doubt = caution(card)
+    if doubt is not None:
+        warn(doubt)
+    say(f"Wrote {quoted(output)}, {output.stat().st_size / 1000:,.0f} kB.")
+    say(f"[dim]Next:[/dim] sparsight inspect {quoted(output)} NEW_IMAGES -o FOLDER")

@@ -1,0 +1,10 @@
+from .model_card import caution as caution
+from .model_card import counted as counted
+from .model_card import facts as facts
+from .model_card import model_card as model_card
+from .model_card import percent as percent
+from .model_card import promise as promise
+from .records import strict_json as strict_json
+from .records import write_json as write_json
+from .roc_plot import draw_roc as draw_roc
+from .run import InspectionRun as InspectionRun

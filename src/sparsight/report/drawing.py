@@ -1,0 +1,100 @@
+"""Pictures for people: an image as 8-bit colours, its heat map, and its defects outlined."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .annotations import GROUND, INK, annotate
+from .colours import heat_colours, over_threshold
+
+if TYPE_CHECKING:
+    from sparsight.images import Image
+    from sparsight.inspection import Inspection
+
+Rgb = NDArray[np.uint8]
+
+_TINT = 0.35
+
+
+def view(image: Image) -> Rgb:
+    """Make an image fit to be looked at: 8-bit RGB, shape (height, width, 3).
+
+    8-bit images are shown as they are. Others hold more levels than a screen, often in a small
+    part of their range: their darkest and brightest thousandth become black and white. Images of
+    neither one nor three channels are shown as the mean of their channels.
+    """
+    pixels = image.pixels if image.pixels.ndim == 3 else image.pixels[:, :, np.newaxis]
+    if pixels.shape[2] != 3:
+        pixels = pixels.mean(axis=2, keepdims=True) if pixels.shape[2] > 1 else pixels
+    if pixels.dtype == np.uint8:
+        low, high = image.intensity_range
+    else:
+        low, high = (float(level) for level in np.quantile(pixels, (0.001, 0.999)))
+    levels = (pixels.astype(np.float32) - low) * (255 / max(high - low, 1e-30))
+    shades = np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(shades, (*shades.shape[:2], 3)))
+
+
+def heat_map(inspection: Inspection) -> Rgb:
+    """Score map in the common colour scale, shape (height, width, 3)."""
+    return heat_colours(over_threshold(inspection.score_map, inspection.threshold))
+
+
+def overlay(inspection: Inspection, heat: Rgb) -> Rgb:
+    """Image with its defects tinted by score, outlined and numbered, shape (height, width, 3)."""
+    picture = outline(view(inspection.image), heat, inspection.mask)
+    return annotate(picture, inspection.defects, pixel_size_um=inspection.pixel_size_um)
+
+
+def outline(picture: Rgb, heat: Rgb, mask: NDArray[np.bool_]) -> Rgb:
+    """Tint the masked pixels of a picture with their heat colour and draw a line around them."""
+    drawn = picture.copy()
+    if not mask.any():
+        return drawn
+    width = max(2, round(min(picture.shape[:2]) / 320))
+    drawn[mask] = (1 - _TINT) * drawn[mask] + _TINT * heat[mask]
+    line = _grown(mask, width)
+    drawn[_grown(line, 1) & ~line] = GROUND
+    drawn[line & ~mask] = INK
+    return drawn
+
+
+def shrink_picture(picture: Rgb, max_side: int) -> Rgb:
+    """Scale a picture down, if it is larger, so that its longer side is `max_side` pixels."""
+    from PIL import Image as PillowImage
+
+    height, width = shrunk_shape(picture.shape[:2], max_side)
+    if (height, width) == picture.shape[:2]:
+        return picture
+    resized = PillowImage.fromarray(picture).resize(
+        (width, height), PillowImage.Resampling.LANCZOS, reducing_gap=3.0
+    )
+    return np.asarray(resized)
+
+
+def shrink_by_maximum(values: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    """Scale a map down to `shape`, each pixel the largest of those it stands for: no peak is lost."""
+    rows, columns = (
+        np.arange(n_small) * n_large // n_small for n_small, n_large in zip(shape, values.shape, strict=True)
+    )
+    largest = np.fmax if values.dtype.kind == "f" else np.maximum
+    return largest.reduceat(largest.reduceat(values, rows, axis=0), columns, axis=1)
+
+
+def shrunk_shape(shape: tuple[int, int], max_side: int) -> tuple[int, int]:
+    """Shape after scaling so that the longer side is at most `max_side`."""
+    factor = min(1.0, max_side / max(shape))
+    return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
+
+
+def _grown(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
+    from scipy.ndimage import binary_dilation, generate_binary_structure
+
+    # Square and diamond in turn: nearly a disc, so that the line is equally thick all around.
+    square, diamond = generate_binary_structure(2, 2), generate_binary_structure(2, 1)
+    for step in range(by):
+        mask = binary_dilation(mask, diamond if step % 2 else square)
+    return mask
