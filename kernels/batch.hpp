@@ -24,15 +24,17 @@ template <class T>
 class PreparedDictionary {
  public:
   // `unit_norm`: atoms are normalised and `scale` undoes it; zero atoms stay zero.
-  PreparedDictionary(const Matrix<T>& atoms, bool unit_norm, bool with_gram, bool with_squares) {
+  PreparedDictionary(const Matrix<T>& atoms, bool unit_norm, bool with_gram, bool with_squares)
+      : PreparedDictionary(atoms.data(), atoms.shape(0), atoms.shape(1), unit_norm, with_gram, with_squares) {}
+  PreparedDictionary(const T* atoms, std::size_t n_atoms, std::size_t n_features, bool unit_norm, bool with_gram,
+                     bool with_squares) {
     const Kernels<T>& k = kernels_for<T>();
-    const std::size_t n_atoms = atoms.shape(0), n_features = atoms.shape(1);
     const std::size_t padded = (n_atoms + k.atom_padding - 1) / k.atom_padding * k.atom_padding;
     atoms_.assign(padded * n_features, T(0));
     squared_norms_.assign(padded, T(0));
     scale_.assign(n_atoms, T(1));
     for (std::size_t j = 0; j < n_atoms; ++j) {
-      const T* from = atoms.data() + j * n_features;
+      const T* from = atoms + j * n_features;
       double energy = 0;
       for (std::size_t p = 0; p < n_features; ++p) energy += double(from[p]) * double(from[p]);
       if (unit_norm) scale_[j] = energy > 0 ? T(1 / std::sqrt(energy)) : T(0);

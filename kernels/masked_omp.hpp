@@ -8,7 +8,7 @@
 // of it, not by its full norm.
 #pragma once
 
-#include "omp.hpp"
+#include "screened_omp.hpp"
 
 namespace sparsight {
 namespace {
@@ -185,15 +185,26 @@ class MaskedPursuit {
 };
 
 template <class T>
+void pursue_complete(const GreedyProblem<T>& problem, const Tile<T>& tile, const Output<T>& out, SparseSink<T>* sink,
+                     Scratch& scratch, bool order_recursive) {
+  if constexpr (sizeof(T) == sizeof(double)) {
+    if (problem.screening != nullptr) {
+      if (order_recursive) return pursue_screened_tile<true>(problem, tile, out, sink, scratch);
+      return pursue_screened_tile<false>(problem, tile, out, sink, scratch);
+    }
+  }
+  if (order_recursive) return pursue_tile<T, true>(problem, tile, out, sink, scratch);
+  pursue_tile<T, false>(problem, tile, out, sink, scratch);
+}
+
+template <class T>
 void greedy(const GreedyProblem<T>& problem, const Tile<T>& tile, const Output<T>& out, SparseSink<T>* sink,
             void* block) {
   Scratch scratch(block);
   if (tile.missing != nullptr) {
     MaskedPursuit<T>(problem, tile, scratch).run(out, sink);
-  } else if (problem.order_recursive) {
-    pursue_tile<T, true>(problem, tile, out, sink, scratch);
   } else {
-    pursue_tile<T, false>(problem, tile, out, sink, scratch);
+    pursue_complete(problem, tile, out, sink, scratch, problem.order_recursive);
   }
 }
 
@@ -204,7 +215,7 @@ TileSize greedy_tile(const GreedyProblem<T>& problem, bool masked) {
     const MaskedScratch<T> unused(problem, scratch);
     return {masked_tile_rows(problem), scratch.used()};
   }
-  pursue_tile<T, true>(problem, {}, {}, nullptr, scratch);  // an empty tile only takes its memory
+  pursue_complete<T>(problem, {}, {}, nullptr, scratch, true);  // an empty tile only takes its memory
   return {usual_tile_rows, scratch.used()};
 }
 

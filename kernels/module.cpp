@@ -5,6 +5,9 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <optional>
+#include <type_traits>
+
 #include "batch.hpp"
 
 namespace sparsight {
@@ -27,7 +30,17 @@ nb::tuple matching_pursuit(const Matrix<T>& patches, const Matrix<T>& dictionary
           "max_nonzero: from 1 to the smaller extent of the dictionary");
   const Kernels<T>& k = kernels_for<T>();
   const PreparedDictionary<T> prepared(dictionary, true, true, bool(missing));
-  const GreedyProblem<T> problem = {prepared.view(), max_nonzero, T(tolerance), order_recursive};
+  // Where the number of non-zeros alone ends a pursuit, atoms can be chosen in single precision (screened_omp.hpp).
+  std::optional<PreparedDictionary<float>> single;
+  if constexpr (std::is_same_v<T, double>) {
+    if (tolerance < 0) {
+      const std::size_t n_values = dictionary.shape(0) * dictionary.shape(1);
+      std::vector<float> atoms(prepared.view().atoms, prepared.view().atoms + n_values);
+      single.emplace(atoms.data(), dictionary.shape(0), dictionary.shape(1), true, true, false);
+    }
+  }
+  const GreedyProblem<T> problem = {prepared.view(), max_nonzero, T(tolerance), order_recursive,
+                                    single ? &single->view() : nullptr};
   Results<T> results(patches.shape(0), dictionary.shape(0), output, groups, false);
   code_batch(
       patches, missing, max_nonzero, n_threads, results, [&](bool masked) { return k.greedy_tile(problem, masked); },

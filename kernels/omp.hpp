@@ -127,9 +127,11 @@ SPARSIGHT_INLINE auto projection_step(std::int64_t n) {
 template <class T, bool order_recursive>
 class Pursuit {
  public:
-  Pursuit(const GreedyProblem<T>& problem, Scratch& scratch)
+  // The pursuit ends when no correlation exceeds `floor` times the norm of the patch.
+  Pursuit(const GreedyProblem<T>& problem, Scratch& scratch, T floor = negligible<T>)
       : problem_(problem),
         d_(problem.dictionary),
+        relative_floor_(floor),
         outside_(scratch.take<T>(order_recursive ? d_.padded_atoms : 0)),
         directions_(scratch.take<T>(problem.max_nonzero * d_.padded_atoms)),
         s_(take_state<T>(scratch, problem.max_nonzero)) {}
@@ -141,7 +143,7 @@ class Pursuit {
     row_ = row;
     count_ = 0;
     energy_ = rest_ = dot(patch, patch, d_.n_features);
-    floor_ = negligible<T> * square_root(energy_);
+    floor_ = relative_floor_ * square_root(energy_);
     if (order_recursive)
       __builtin_memcpy(outside_, d_.squared_norms, static_cast<std::size_t>(d_.padded_atoms) * sizeof(T));
     atom_ = energy_ <= problem_.tolerance
@@ -174,6 +176,10 @@ class Pursuit {
     return true;
   }
 
+  // The atoms chosen so far, in the order of their choice.
+  const std::int32_t* support() const { return s_.support; }
+  std::int64_t count() const { return count_; }
+
   void finish(const Output<T>& out, SparseSink<T>* sink) {
     solve_codes(s_, problem_.max_nonzero, count_);
     const T squared = squared_residual(d_, patch_, s_.support, s_.codes, count_);
@@ -198,6 +204,7 @@ class Pursuit {
 
   const GreedyProblem<T>& problem_;
   const Dictionary<T>& d_;
+  const T relative_floor_;
   T *outside_, *directions_;
   GreedyState<T> s_;
   const T* patch_ = nullptr;

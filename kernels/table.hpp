@@ -63,6 +63,7 @@ struct GreedyProblem {
   std::int64_t max_nonzero;
   T tolerance;  // squared residual norm at which to stop; negative: not used
   bool order_recursive;
+  const Dictionary<float>* screening;  // the same atoms in single precision, to choose by; null: not used
 };
 
 // One pass of dictionary updates over all atoms (see ksvd.hpp).

@@ -281,3 +281,35 @@ def test_inputs_are_left_alone(sparse_problem):
     orthogonal_matching_pursuit(patches, dictionary, n_nonzero_coefs=4, mask=mask)
     for before, after in zip(copies, (patches, dictionary, mask), strict=True):
         np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize("rule", ["orthogonal", "order-recursive"])
+@pytest.mark.parametrize("scale", [1e-100, 1.0, 1e100])
+def test_atoms_chosen_in_single_precision_are_those_of_double_precision(rule, scale):
+    rng = np.random.default_rng(5)
+    dictionary = rng.standard_normal((60, 24))
+    patches = rng.standard_normal((300, 24)) * scale
+    patches[0] = 0
+    # A tolerance that is never met keeps the whole pursuit in double precision.
+    by_number = orthogonal_matching_pursuit(patches, dictionary, n_nonzero_coefs=6, rule=rule)
+    by_both = orthogonal_matching_pursuit(patches, dictionary, n_nonzero_coefs=6, tolerance=0.0, rule=rule)
+    assert np.array_equal(by_number.codes != 0, by_both.codes != 0)
+    np.testing.assert_allclose(by_number.codes, by_both.codes, rtol=1e-9, atol=1e-12 * scale)
+
+
+def test_exactly_sparse_patches_are_coded_to_double_precision():
+    rng = np.random.default_rng(6)
+    dictionary = rng.standard_normal((40, 24))
+    codes = np.where(rng.random((200, 40)) < 0.05, rng.standard_normal((200, 40)), 0)
+    patches = codes @ dictionary
+    coding = orthogonal_matching_pursuit(patches, dictionary, n_nonzero_coefs=12)
+    assert np.median(coding.residual_norm) < 1e-13
+
+
+def test_nearly_dependent_atoms_are_told_apart_in_double_precision():
+    rng = np.random.default_rng(7)
+    atom = rng.standard_normal(24)
+    dictionary = np.stack([atom, atom + 1e-6 * rng.standard_normal(24)])
+    patches = rng.standard_normal((50, 2)) @ dictionary
+    coding = orthogonal_matching_pursuit(patches, dictionary, n_nonzero_coefs=2)
+    assert coding.residual_norm.max() < 1e-8  # one atom alone leaves about 1e-6

@@ -1,0 +1,17 @@
+"""Examples in docstrings run, and give what they say."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import sparsight
+
+MODULES = [module.name for module in pkgutil.walk_packages(sparsight.__path__, "sparsight.")]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples(name):
+    module = importlib.import_module(name)
+    assert doctest.testmod(module, optionflags=doctest.ELLIPSIS).failed == 0
