@@ -13,8 +13,10 @@ import sparsight
 from sparsight.errors import SparsightError
 
 from .demo import demo
+from .denoise import denoise
 from .evaluate import evaluate
 from .info import info
+from .inpaint import inpaint
 from .inspect import inspect
 from .train import train
 
@@ -95,6 +97,10 @@ def sparsight_command(
     [bold]If you know where the defects are[/bold]
       sparsight evaluate wood.sparsight --images new/ --masks truth/
 
+    [bold]To restore an image[/bold]
+      sparsight inpaint old.png --mask scratches.png -o mended.png
+      sparsight denoise night.png -o clear.png
+
     Every command explains itself: [bold]sparsight train --help[/bold].
 
     [bold]Exit codes[/bold]
@@ -108,3 +114,5 @@ app.command()(inspect)
 app.command()(evaluate)
 app.command()(info)
 app.command()(demo)
+app.command()(inpaint)
+app.command()(denoise)
