@@ -147,7 +147,8 @@ def _print(run: InspectionRun, report: Path) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("image", overflow="fold")
     table.add_column("verdict")
-    for figure in ("defects", "area", "area, µm²", "peak / threshold"):
+    sized = any(record.area_um2 is not None for record in done)
+    for figure in ("defects", "area", *(["area, µm²"] if sized else []), "peak / threshold"):
         table.add_column(figure, justify="right")
     for record in done[:MAX_ROWS]:
         table.add_row(
@@ -155,7 +156,7 @@ def _print(run: InspectionRun, report: Path) -> None:
             "[bold red]defective[/]" if record.is_defective else "[green]normal[/]",
             str(len(record.defects)),
             percent(record.area_fraction or 0.0),
-            "" if record.area_um2 is None else f"{record.area_um2:.4g}",
+            *([f"{record.area_um2:.4g}" if record.area_um2 is not None else "–"] if sized else []),
             f"{record.peak_over_threshold:.2f}",
         )
     if done:

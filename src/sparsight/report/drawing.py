@@ -50,15 +50,22 @@ def overlay(inspection: Inspection, heat: Rgb) -> Rgb:
 
 
 def outline(picture: Rgb, heat: Rgb, mask: NDArray[np.bool_]) -> Rgb:
-    """Tint the masked pixels of a picture with their heat colour and draw a line around them."""
+    """Tint the masked pixels of a picture with their heat colour and draw a line around them.
+
+    The line keeps some distance, so that speckles that belong together have one line around them all.
+    """
+    from scipy.ndimage import binary_fill_holes, distance_transform_edt
+
     drawn = picture.copy()
     if not mask.any():
         return drawn
-    width = max(2, round(min(picture.shape[:2]) / 320))
     drawn[mask] = (1 - _TINT) * drawn[mask] + _TINT * heat[mask]
-    line = _grown(mask, width)
-    drawn[_grown(line, 1) & ~line] = GROUND
-    drawn[line & ~mask] = INK
+    side = min(picture.shape[:2])
+    gap, width = max(2, round(side / 100)), max(2, round(side / 350))
+    distance = distance_transform_edt(~mask)
+    outside = ~binary_fill_holes(distance <= gap)
+    drawn[outside & (distance <= gap + width + 1)] = GROUND
+    drawn[outside & (distance <= gap + width)] = INK
     return drawn
 
 
@@ -88,13 +95,3 @@ def shrunk_shape(shape: tuple[int, int], max_side: int) -> tuple[int, int]:
     """Shape after scaling so that the longer side is at most `max_side`."""
     factor = min(1.0, max_side / max(shape))
     return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
-
-
-def _grown(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
-    from scipy.ndimage import binary_dilation, generate_binary_structure
-
-    # Square and diamond in turn: nearly a disc, so that the line is equally thick all around.
-    square, diamond = generate_binary_structure(2, 2), generate_binary_structure(2, 1)
-    for step in range(by):
-        mask = binary_dilation(mask, diamond if step % 2 else square)
-    return mask
