@@ -100,7 +100,7 @@ def data(tmp_path_factory) -> Path:
         write_image(folder / "truth" / f"{name}_gt.png", mask)
     from sparsight import AnomalyDetector
 
-    detector = AnomalyDetector(patch_size=8, n_threads=1).fit(
+    detector = AnomalyDetector(method="reconstruction", patch_size=8, n_threads=1).fit(
         [folder / "good" / "good0.png", folder / "good" / "good1.png"]
     )
     detector.save(folder / "model.sparsight")

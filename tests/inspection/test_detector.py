@@ -8,6 +8,7 @@ from sparsight.inspection import AnomalyDetector
 from sparsight.models import save_model
 
 SETTINGS = {
+    "universal": {},
     "reconstruction": {},
     "single-scale": dict(patch_size=16, stride=4, n_components=20, n_nonzero_coefs=4),
 }
@@ -109,7 +110,7 @@ def test_one_image_is_calibrated_on_its_halves_with_a_warning():
 
 
 def test_small_single_image_is_calibrated_on_itself_with_a_warning():
-    detector = AnomalyDetector(patch_size=16, n_components=3).fit([texture(0, (24, 24))])
+    detector = AnomalyDetector(method="reconstruction", n_components=3).fit([texture(0, (24, 24))])
     assert detector.calibration_.how == "the training images themselves"
     assert "too small" in detector.calibration_.warning
 
@@ -153,7 +154,7 @@ def test_paths_are_accepted(tmp_path):
     [
         ([], "No training images"),
         ([np.full((64, 64), 7, np.uint8)], "constant"),
-        ([np.zeros((8, 64), np.uint8)], r"8×64 pixels, smaller than a 16×16 patch"),
+        ([np.zeros((7, 64), np.uint8)], r"7×64 pixels, smaller than a 8×8 patch"),
         ([np.full((64, 64), np.nan)], "NaN"),
         ([np.eye(64), np.full((64, 64), np.inf)], "infin"),
         ([texture(0), np.stack([texture(0)] * 3, -1)], r"3 channel.*have 1"),
@@ -168,12 +169,12 @@ def test_bad_training_images_are_refused(images, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (dict(method="magic"), "method must be one of 'reconstruction', 'single-scale'"),
+        (dict(method="magic"), "method must be one of 'universal', 'reconstruction', 'single-scale'"),
         (dict(false_alarm_rate=0), "false_alarm_rate"),
         (dict(false_alarm_rate=1.0), "false_alarm_rate must be below 1"),
         (dict(patch_size=0), "patch_size"),
         (dict(stride=99), "uncovered"),
-        (dict(n_components=1000), r"80 patches.*1000 atoms"),
+        (dict(method="reconstruction", n_components=1000), r"80 patches.*1000 atoms"),
         (dict(min_area=0), "min_area"),
     ],
 )

@@ -229,5 +229,5 @@ def test_model_card_is_strict_json_of_a_trained_detector():
     detector = AnomalyDetector(patch_size=8).fit([texture, texture[::-1]])
     card = json.loads(strict_json(model_card(detector, "m.sparsight")))
     assert card["threshold"] == card["threshold_in_use"] == detector.threshold_
-    assert dict(facts(card))["Method"] == "reconstruction"
+    assert dict(facts(card))["Method"] == detector.method
     assert "2 good images" in promise(card)

@@ -14,6 +14,7 @@ from ._options import FalseAlarmRate, Ignore, ThresholdByHand
 class Recipe(StrEnum):
     """Ways of modelling what is normal, as :class:`~sparsight.AnomalyDetector` knows them."""
 
+    UNIVERSAL = "universal"
     RECONSTRUCTION = "reconstruction"
     SINGLE_SCALE = "single-scale"
 
@@ -31,18 +32,19 @@ def train(
         Recipe,
         typer.Option(
             metavar="RECIPE",
-            help="[bold]reconstruction[/bold]: what a few patterns cannot rebuild is a defect; for wood, "
-            "cloth, surfaces. [bold]single-scale[/bold]: what is unusually hard or odd to describe is a "
-            "defect; for fibres and other busy textures.",
+            help="[bold]universal[/bold]: what looks less like a good image than like any odd thing is a "
+            "defect; for all textures. [bold]reconstruction[/bold]: what a few patterns cannot rebuild is a "
+            "defect; sharp outlines, plain scores in grey levels. [bold]single-scale[/bold]: what is "
+            "unusually hard or odd to describe is a defect; the published method.",
         ),
-    ] = Recipe.RECONSTRUCTION,
+    ] = Recipe.UNIVERSAL,
     patch_size: Annotated[
         int | None,
         typer.Option(
             min=2,
             metavar="PIXELS",
-            help="Edge of a patch in pixels, about the size of the texture's pattern. By default 16, or 32 "
-            "for single-scale.",
+            help="Edge of a patch in pixels, about the size of the texture's pattern. By default 8, 16 "
+            "for reconstruction, or 32 for single-scale.",
             show_default=False,
         ),
     ] = None,

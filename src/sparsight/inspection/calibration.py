@@ -91,7 +91,8 @@ def calibrate_on_folds(
 ) -> tuple[float, Calibration]:
     """Threshold from the scores of each training image by a model that was not trained on it.
 
-    Each image in turn is left out (of more than five, a fifth at a time), or, with only one image, each half.
+    Each image in turn is left out (of more than five, a fifth at a time), or, with only one image, every other
+    strip of it.
 
     Parameters
     ----------
@@ -136,12 +137,13 @@ def _folds(
 ) -> tuple[list[tuple[list[Observed], list[Observed]]], str, str | None]:
     """Training and held-out parts such that every image is held out once; how, and a warning."""
     if len(images) == 1:
-        first, second = images[0].halves()
+        first, second = images[0].interleaved_halves()
         warning = (
-            "The threshold rests on one image, cut in two halves: other good images may differ more from it "
-            "than its halves from each other. Calibrate on more good images before relying on the rate."
+            "The threshold rests on one image, of which every other strip served to judge the rest: other good "
+            "images may differ more from it than its strips from each other. Calibrate on more good images "
+            "before relying on the rate."
         )
-        return [([first], [second]), ([second], [first])], "two halves of one image", warning
+        return [(first, second), (second, first)], "two halves of one image", warning
     groups = [range(k, len(images), _MAX_FOLDS) for k in range(n_folds(images))]
     folds = [
         ([image for i, image in enumerate(images) if i not in group], [images[i] for i in group])

@@ -94,6 +94,7 @@ def find_defects(
     *,
     min_area: int = 1,
     gap: int = 0,
+    blur: int = 0,
     pixel_size_um: float | None = None,
 ) -> tuple[NDArray[np.bool_], list[Defect]]:
     """Group the pixels above the threshold into defects.
@@ -107,6 +108,9 @@ def find_defects(
         Defects with fewer anomalous pixels are dropped.
     gap : int
         Fragments at most this many pixels apart belong to one defect. The mask itself is not closed.
+    blur : int
+        Extent, in pixels, over which an anomaly spreads its score. Pixels with less than half of the largest
+        score so far away as that are taken for its blur: the border of a defect lies at half its height.
     pixel_size_um : float, optional
         Edge of a pixel in micrometres, for areas in µm².
 
@@ -119,6 +123,9 @@ def find_defects(
     from scipy import ndimage
 
     mask = np.asarray(score_map > threshold)
+    if blur > 0 and mask.any():
+        peaks = ndimage.maximum_filter(np.where(mask, score_map, threshold), size=2 * blur + 1)
+        mask &= score_map >= 0.5 * peaks
     joined = mask
     if gap > 0:
         joined = ndimage.distance_transform_edt(~mask) <= gap / 2 if mask.any() else mask

@@ -22,12 +22,14 @@ from sparsight.inspection.calibration import Calibration, calibrate_on_folds, n_
 from sparsight.inspection.defects import Inspection, find_defects
 from sparsight.inspection.indicators import IndicatorScorer
 from sparsight.inspection.intake import ImageLike, load_training_images, observe
+from sparsight.inspection.likelihood import LikelihoodScorer
 from sparsight.inspection.reconstruction import ReconstructionScorer
 from sparsight.inspection.scorers import Observed, Progress, Scorer
 from sparsight.models import load_model, save_model
 
 MODEL_KIND = "anomaly-detector"
 METHODS: dict[str, Callable[..., Scorer]] = {
+    "universal": LikelihoodScorer,
     "reconstruction": ReconstructionScorer,
     "single-scale": IndicatorScorer,
 }
@@ -38,19 +40,23 @@ class AnomalyDetector(BaseEstimator):
 
     Parameters
     ----------
-    method : {"reconstruction", "single-scale"}
-        "reconstruction" is the HACARUS article's: what a deliberately weak dictionary cannot rebuild is
-        anomalous; scores are grey levels. "single-scale" is the detector of ICIP 2016 at one scale: the
-        Mahalanobis distance of each patch's error and sparsity, and a majority vote.
+    method : {"universal", "reconstruction", "single-scale"}
+        "universal" asks whether brightness, roughness and sparse codes around a pixel are more likely on a
+        good image or on any odd thing, at two sizes; scores are standard normal on good images, so that 3 is
+        rare and 10 does not happen. "reconstruction" is the HACARUS article's: what a deliberately weak
+        dictionary cannot rebuild is anomalous; scores are grey levels. "single-scale" is the detector of ICIP
+        2016 at one scale: the Mahalanobis distance of each patch's error and sparsity, and a majority vote.
     patch_size, stride : int, optional
-        In pixels. By default 16 and 16 for "reconstruction", 32 and 8 for "single-scale".
-    n_components, n_nonzero_coefs : int, optional
-        Atoms, and non-zeros of each code. By default 10 and 3 for "reconstruction", 100 and 8 for
+        In pixels. By default 8 and 4 for "universal", 16 and 16 for "reconstruction", 32 and 8 for
         "single-scale".
+    n_components, n_nonzero_coefs : int, optional
+        Atoms, and non-zeros of each code. By default 128 and 5 for "universal", 10 and 3 for
+        "reconstruction", 100 and 8 for "single-scale".
     false_alarm_rate : float
         Share of the pixels of an unseen good image that may lie above the threshold, on average over images.
         The threshold is computed from the scores of good images that the model was not trained on: each
-        image in turn is left out (of more than five, a fifth at a time), or, with only one image, each half.
+        image in turn is left out (of more than five, a fifth at a time), or, with only one image, every other
+        strip of it.
     threshold : float, optional
         Use this threshold, in units of the score, instead of a calibrated one.
     min_area : int, optional
@@ -96,7 +102,7 @@ class AnomalyDetector(BaseEstimator):
     def __init__(
         self,
         *,
-        method: str = "reconstruction",
+        method: str = "universal",
         patch_size: int | None = None,
         stride: int | None = None,
         n_components: int | None = None,
@@ -206,7 +212,8 @@ class AnomalyDetector(BaseEstimator):
             scores,
             threshold,
             min_area=self._min_area(),
-            gap=self.scorer_.patch_size // 2,
+            gap=self.scorer_.resolution // 2,
+            blur=self.scorer_.blur,
             pixel_size_um=image.pixel_size_um,
         )
         return Inspection(image, scores, threshold, found, defects, time.perf_counter() - started)

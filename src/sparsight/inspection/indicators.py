@@ -53,6 +53,7 @@ class IndicatorScorer:
     group-sparse models, ICIP 2016, section 4, "Single Scale".
     """
 
+    blur = 0
     patch_size: int = 32
     stride: int = 8
     n_coefs: int = 225
@@ -62,6 +63,11 @@ class IndicatorScorer:
     n_threads: int | None = None
     dictionary: NDArray[Any] = field(init=False, repr=False)
     region: NormalityRegion = field(init=False, repr=False)
+
+    @property
+    def resolution(self) -> int:
+        """Extent, in pixels, of what a score depends on."""
+        return self.patch_size
 
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> IndicatorScorer:
         """Learn the dictionary and, on patches held out from it, the normality region."""

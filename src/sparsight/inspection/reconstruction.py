@@ -42,6 +42,7 @@ class ReconstructionScorer:
     HACARUS: Advanced applications of sparse modeling for image processing, section "Anomaly detection".
     """
 
+    blur = 0
     patch_size: int = 16
     stride: int = 16
     n_components: int = 10
@@ -50,6 +51,11 @@ class ReconstructionScorer:
     n_threads: int | None = None
     standardization: Standardization = field(init=False, repr=False)
     dictionary: NDArray[Any] = field(init=False, repr=False)
+
+    @property
+    def resolution(self) -> int:
+        """Extent, in pixels, of what a score depends on."""
+        return self.patch_size
 
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> ReconstructionScorer:
         """Learn the standardisation and the dictionary from normal images."""

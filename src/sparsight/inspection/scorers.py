@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ Progress = Callable[[int, int, str], None]
 
 #: Patches that are coded at a time: bounds memory, whatever the size of the image.
 PATCHES_AT_A_TIME = 16_384
+_NARROWEST_STRIP = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,15 +27,25 @@ class Observed:
     pixels: NDArray[np.float32]
     mask: NDArray[np.bool_] | None = None
 
-    def halves(self) -> tuple[Observed, Observed]:
-        """Cut across the longer side."""
+    @property
+    def n_observed(self) -> int:
+        """Number of pixels that are observed."""
+        n_pixels: int = self.pixels.shape[0] * self.pixels.shape[1]
+        return n_pixels - (0 if self.mask is None else int(self.mask.sum()))
+
+    def interleaved_halves(self) -> tuple[list[Observed], list[Observed]]:
+        """Cut across the longer side into strips; every other one, and the rest.
+
+        Two plain halves would differ by what varies slowly over the image, such as its lighting.
+        """
         axis = int(self.pixels.shape[1] > self.pixels.shape[0])
-        middle = self.pixels.shape[axis] // 2
-        cuts = [(slice(None),) * axis + (part,) for part in (slice(0, middle), slice(middle, None))]
-        first, second = (
-            Observed(self.pixels[cut], None if self.mask is None else self.mask[cut]) for cut in cuts
-        )
-        return first, second
+        length = self.pixels.shape[axis]
+        n_strips = 2 * min(4, max(1, length // (2 * _NARROWEST_STRIP)))
+        borders = [length * number // n_strips for number in range(n_strips + 1)]
+        cuts = [(slice(None),) * axis + (slice(*ends),) for ends in pairwise(borders)]
+        strips = [Observed(self.pixels[cut], None if self.mask is None else self.mask[cut]) for cut in cuts]
+        strips = [strip for strip in strips if strip.mask is None or not strip.mask.all()]
+        return strips[::2], strips[1::2]
 
 
 class Scorer(Protocol):
@@ -41,6 +53,16 @@ class Scorer(Protocol):
 
     patch_size: int
     stride: int
+
+    @property
+    def resolution(self) -> int:
+        """Extent, in pixels, of what the score of a pixel depends on for the most part."""
+        ...
+
+    @property
+    def blur(self) -> int:
+        """Distance, in pixels, at which a strong anomaly still raises the score; 0 when it does not."""
+        ...
 
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> Scorer:
         """Learn from normal images."""

@@ -1,0 +1,227 @@
+"""What the universal detector measures: how bright, rough and codable the surroundings of a patch are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from sparsight.coding import orthogonal_matching_pursuit
+from sparsight.dictionaries import KSVD
+from sparsight.features import cosine_basis
+from sparsight.inspection.scorers import Observed, patch_masks, training_patches
+from sparsight.patches import PatchGrid
+
+_PATCHES_TO_LEARN_FROM = 8_000
+_PATCHES_PER_ATOM = 16
+_PATCHES_AT_A_TIME = 32_768
+# First zig-zag cosine coefficients of three bands, of the 64 of a patch of 8×8 pixels.
+_BAND_STARTS = (1 / 64, 6 / 64, 21 / 64)
+_TRUNCATE = 3.0
+_WEIGHT_OF_INCOMPLETE = 1e-3
+
+
+@dataclass
+class PooledFeatures:
+    r"""Features of sparse codes, averaged over a neighbourhood, at every position of a patch grid.
+
+    A patch s, without the mean m of each channel, is coded as s ≈ D x with few non-zeros. Averaged with
+    Gaussian weights are then m, c = ‖s‖, e = ‖s − D x‖, the energies E of three bands of cosine coefficients
+    of s, and the sizes |x| of the coefficients of each atom. The features are
+
+    .. math:: \bar m, \quad \log(\sqrt{\bar c} + \epsilon_c), \quad \log(\sqrt{\bar e} + \epsilon_e), \quad
+       \tfrac12 \log(\bar E_b + \epsilon_E^2), \quad
+       \log \Big(\sum_k \overline{|x_k|}\Big)^2 - \log \sum_k \overline{|x_k|}^2,
+
+    the last of which counts how many atoms the neighbourhood uses. What is not observed has no weight.
+
+    Parameters
+    ----------
+    patch_size, stride : int
+        In pixels.
+    n_components : int
+        Atoms, or fewer when there are not 16 training patches for each.
+    n_nonzero_coefs : int
+        Non-zeros of each code.
+    smoothing : float
+        Standard deviation of the weights, in pixels.
+    n_threads : int, optional
+    """
+
+    patch_size: int = 8
+    stride: int = 4
+    n_components: int = 128
+    n_nonzero_coefs: int = 5
+    smoothing: float = 5.0
+    n_threads: int | None = None
+    dictionary: NDArray[np.float32] = field(init=False, repr=False)
+    contrast: float = field(init=False, repr=False)
+    error: float = field(init=False, repr=False)
+
+    def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> PooledFeatures:
+        """Learn the dictionary, and the typical contrast and coding error, from normal images."""
+        patches, mask = training_patches(
+            images, self.patch_size, self.stride, _PATCHES_TO_LEARN_FROM, random_state
+        )
+        centred, _ = _without_means(patches, mask, images[0].pixels[0, 0].size)
+        norms = np.linalg.norm(centred, axis=1)
+        # Where most of an image is empty, the median is that of the noise.
+        self.contrast = float(max(np.median(norms), 0.1 * np.sqrt(np.mean(norms**2)), 1e-12))
+        n_components = max(1, min(self.n_components, len(centred) // _PATCHES_PER_ATOM))
+        n_nonzero_coefs = min(self.n_nonzero_coefs, n_components)
+        learner = KSVD(
+            n_components,
+            transform_n_nonzero_coefs=n_nonzero_coefs,
+            max_iter=10,
+            dictionary_init="data",
+            n_threads=self.n_threads,
+            random_state=random_state,
+        )
+        self.dictionary = learner.fit(centred, mask=mask).components_.astype(np.float32)
+        self.error = float(np.median(self._code(centred, None)[1]))
+        return self
+
+    @property
+    def n_derived(self) -> int:
+        """Features other than the means."""
+        return 3 + len(self._bands)
+
+    @property
+    def _bands(self) -> list[int]:
+        """First zig-zag cosine coefficient of each band."""
+        return sorted({max(1, round(start * self.patch_size**2)) for start in _BAND_STARTS})
+
+    def grid(self, image: Observed) -> PatchGrid:
+        """Positions of the features of an image."""
+        return PatchGrid(image.pixels.shape, self.patch_size, self.stride)
+
+    def strips(self, grid: PatchGrid) -> list[slice]:
+        """Rows of patches to be measured at a time, so that memory stays bounded."""
+        return list(grid.strips(_PATCHES_AT_A_TIME))
+
+    def measure(self, image: Observed, rows: slice | None = None) -> NDArray[np.float32]:
+        """Features at the positions of some rows of the grid, shape (rows, columns, n_features).
+
+        NaN where nothing near is observed. The result does not depend on how the rows are divided.
+        """
+        grid = self.grid(image)
+        if rows is None:
+            return np.concatenate([self.measure(image, strip) for strip in self.strips(grid)])
+        sigma = self.smoothing / self.stride
+        halo = int(_TRUNCATE * sigma + 0.5)
+        around = slice(max(0, rows.start - halo), min(grid.shape[0], rows.stop + halo))
+        values, weights = self._values(image, grid, around)
+        inside = slice(rows.start - around.start, rows.stop - around.start)
+        pooled = _gaussian(values * weights[..., np.newaxis], sigma)[inside]
+        total = _gaussian(weights, sigma)[inside, :, np.newaxis]
+        with np.errstate(invalid="ignore"):
+            total[total <= 1e-9] = np.nan
+            return self._compressed(pooled / total)
+
+    def _values(
+        self, image: Observed, grid: PatchGrid, rows: slice
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What is averaged: m, c, e, E and |x| of every patch; and the weight of each."""
+        n_channels = image.pixels[0, 0].size
+        patches = grid.extract(image.pixels, rows)
+        patches = patches.reshape(len(patches), -1)
+        mask = None if image.mask is None else patch_masks(grid, image.mask, rows, n_channels)
+        centred, means = _without_means(patches, mask, n_channels)
+        observed = (
+            np.ones(len(patches), np.float32) if mask is None else 1 - mask.mean(axis=1, dtype=np.float32)
+        )
+        codes, error = self._code(centred, mask)
+        # Norms and energies of the observed part, as if all were observed.
+        gain = 1 / np.sqrt(np.maximum(observed, 0.5))
+        norms = np.linalg.norm(centred, axis=1)
+        values = np.column_stack(
+            [
+                means,
+                norms * gain,
+                error * gain,
+                self._band_energies(centred, n_channels) * gain[:, np.newaxis] ** 2,
+                np.abs(codes),
+            ]
+        )
+        # A code fits few pixels better than many: incomplete patches count only where no others are near.
+        observed[observed < 1] *= _WEIGHT_OF_INCOMPLETE
+        observed[observed < 0.5 * _WEIGHT_OF_INCOMPLETE] = 0
+        shape = (-1, grid.shape[1])
+        return values.reshape(*shape, values.shape[1]), observed.reshape(shape)
+
+    def _code(
+        self, centred: NDArray[np.float32], mask: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        coding = orthogonal_matching_pursuit(
+            centred,
+            self.dictionary,
+            n_nonzero_coefs=min(self.n_nonzero_coefs, len(self.dictionary)),
+            mask=mask,
+            n_threads=self.n_threads,
+        )
+        return np.asarray(coding.codes), coding.residual_norm
+
+    def _band_energies(self, centred: NDArray[np.float32], n_channels: int) -> NDArray[np.float32]:
+        size = self.patch_size
+        basis = cosine_basis((size, size)).astype(np.float32)
+        channels = centred.reshape(len(centred), size * size, n_channels)
+        energy = sum(np.square(channels[:, :, c] @ basis.T) for c in range(n_channels))
+        return np.add.reduceat(np.asarray(energy), self._bands, axis=1)
+
+    def _compressed(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
+        n_atoms = len(self.dictionary)
+        head, sizes = pooled[..., :-n_atoms], pooled[..., -n_atoms:]
+        n_bands = len(self._bands)
+        means = head[..., : -2 - n_bands]
+        contrast, error = head[..., -2 - n_bands], head[..., -1 - n_bands]
+        energies = head[..., -n_bands:]
+        diversity = np.log(np.square(sizes.sum(axis=-1)) + (0.01 * self.contrast) ** 2) - np.log(
+            np.square(sizes).sum(axis=-1) + (0.003 * self.contrast) ** 2
+        )
+        return np.concatenate(
+            [
+                means,
+                np.log(np.sqrt(contrast) + 0.1 * np.sqrt(self.contrast))[..., np.newaxis],
+                np.log(np.sqrt(error) + 0.1 * np.sqrt(self.error + 1e-3 * self.contrast))[..., np.newaxis],
+                0.5 * np.log(energies + (0.02 * self.contrast) ** 2),
+                diversity[..., np.newaxis],
+            ],
+            axis=-1,
+        )
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what was learned, to be stored in a model file."""
+        return {"dictionary": self.dictionary, "typical": np.array([self.contrast, self.error])}
+
+    def restore(self, arrays: dict[str, NDArray[Any]]) -> PooledFeatures:
+        """Take what was learned from a model file."""
+        self.dictionary = arrays["dictionary"]
+        self.contrast, self.error = (float(value) for value in arrays["typical"])
+        return self
+
+
+def _without_means(
+    patches: NDArray[np.float32], mask: NDArray[np.bool_] | None, n_channels: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Subtract the mean of each channel; missing values become 0."""
+    by_channel = patches.reshape(len(patches), -1, n_channels)
+    if mask is None:
+        means = by_channel.mean(axis=1)
+        centred = by_channel - means[:, np.newaxis]
+    else:
+        missing = mask.reshape(by_channel.shape)
+        totals = np.where(missing, 0, by_channel).sum(axis=1)
+        means = (totals / np.maximum((~missing).sum(axis=1), 1)).astype(np.float32)
+        centred = np.where(missing, np.float32(0), by_channel - means[:, np.newaxis])
+    return centred.reshape(patches.shape), means
+
+
+def _gaussian(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """Weighted sum over neighbouring positions; nothing lies beyond the border."""
+    return np.asarray(
+        ndimage.gaussian_filter(values, sigma, axes=(0, 1), mode="constant", truncate=_TRUNCATE)
+    )
