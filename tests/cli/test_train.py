@@ -148,7 +148,7 @@ def test_bad_images_are_named_and_leave_no_model(refused, files_in, tmp_path, mo
     folder.mkdir()
     make(folder)
     before = files_in(tmp_path)
-    assert named in refused("train", folder, "-o", model)
+    assert named in refused("train", folder, "-o", model, "--recipe", "reconstruction")
     assert files_in(tmp_path) == before
 
 
