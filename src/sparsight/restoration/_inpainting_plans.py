@@ -51,8 +51,9 @@ def _nonlocal_plan(quality: str, missing_rate: float) -> Plan:
         start = StructuredSchedule(2, 0.2, 0.4, 16) if sparse else None
         return Plan(start, NonlocalSchedule(6 if sparse else 5, 7, 12, 48, 16, (60.0, 2.0)))
     if quality == "balanced":
-        start = StructuredSchedule(4, 0.2, 0.5, 24) if sparse else None
-        return Plan(start, NonlocalSchedule(12 if sparse else 8, 5, 12, 48, 24, (60.0, 1.0)))
+        if sparse:
+            return Plan(StructuredSchedule(3, 0.2, 0.4, 24), NonlocalSchedule(12, 6, 12, 48, 24, (60.0, 1.0)))
+        return Plan(None, NonlocalSchedule(8, 6, 12, 64, 24, (60.0, 1.0)))
     start = StructuredSchedule(8, 0.3, 1.0, 40) if sparse else StructuredSchedule(4, 0.3, 1.0, 24)
     return Plan(start, NonlocalSchedule(20 if sparse else 16, 4, 16, 64, 32, (60.0, 0.5)))
 
