@@ -21,5 +21,6 @@ from .restoration import SuperResolver as SuperResolver
 from .restoration import denoise as denoise
 from .restoration import imresize as imresize
 from .restoration import inpaint as inpaint
+from .restoration import upscale as upscale
 
 __version__: str

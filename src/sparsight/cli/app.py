@@ -19,6 +19,8 @@ from .info import info
 from .inpaint import inpaint
 from .inspect import inspect
 from .train import train
+from .train_upscaler import train_upscaler
+from .upscale import upscale
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -100,6 +102,7 @@ def sparsight_command(
     [bold]To restore an image[/bold]
       sparsight inpaint old.png --mask scratches.png -o mended.png
       sparsight denoise night.png -o clear.png
+      sparsight upscale small.png --scale 3 -o large.png
 
     Every command explains itself: [bold]sparsight train --help[/bold].
 
@@ -116,3 +119,5 @@ app.command()(info)
 app.command()(demo)
 app.command()(inpaint)
 app.command()(denoise)
+app.command()(upscale)
+app.command()(train_upscaler)

@@ -74,12 +74,12 @@ class CoupledDictionaries(BaseEstimator):
 
     def __init__(
         self,
-        n_components: int = 512,
+        n_components: int = 1024,
         *,
         n_nonzero_coefs: int = 3,
         learning: str = "least-squares",
         energy: float = 0.999,
-        max_iter: int = 20,
+        max_iter: int = 10,
         n_threads: int | None = None,
         random_state: int | np.random.RandomState | None = 0,
         progress: Progress | None = None,

@@ -1,7 +1,10 @@
 from ._mixture import GaussianMixturePrior as GaussianMixturePrior
 from ._mixture import default_prior as default_prior
+from .default_models import upscale as upscale
 from .degradation import Degradation as Degradation
 from .denoising import denoise as denoise
+from .fidelity import Fidelity as Fidelity
+from .fidelity import fidelity as fidelity
 from .inpainting import RestorationWarning as RestorationWarning
 from .inpainting import inpaint as inpaint
 from .resize import imresize as imresize

@@ -60,12 +60,13 @@ class AnchoredRegression:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Arrays to store: regressors as 8-bit integers with a scale for each feature of each anchor."""
-        peak = np.maximum(np.abs(self.regressors).max(axis=2, keepdims=True), np.finfo(np.float32).tiny)
+        peak = np.abs(self.regressors).max(axis=2, keepdims=True).astype(np.float16).astype(np.float32)
+        peak = np.maximum(peak, np.finfo(np.float16).tiny)
         return {
             "projection": self.projection,
             "anchors": self.anchors.astype(np.float16),
-            "regressors": np.rint(self.regressors / peak * 127).astype(np.int8),
-            "regressor_peaks": peak[:, :, 0].astype(np.float32),
+            "regressors": np.clip(np.rint(self.regressors / peak * 127), -127, 127).astype(np.int8),
+            "regressor_peaks": peak[:, :, 0].astype(np.float16),
         }
 
     @classmethod

@@ -9,11 +9,13 @@ has seen, a stage leaves too little for the next one to learn from.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from sparsight._kernels import AnchoredStage
 from sparsight.errors import ParameterError
@@ -26,7 +28,7 @@ CELLS_PER_ANCHOR = 48
 _N_CLUSTER_ITERATIONS = 12
 _N_CLUSTER_CELLS = 150_000
 _FLATTEST = 0.1
-_ENERGY = 0.999
+_ENERGY = 0.9999
 _WHITENING = 0.3
 _BATCH_CELLS = 400_000
 
@@ -176,11 +178,28 @@ def _collect(
             x, y = x[order], y[order]
             bounds = np.searchsorted(nearest[order], np.arange(n_anchors + 1))
             sums.n_cells += len(x)
-            for anchor in np.flatnonzero(np.diff(bounds)):
-                cells = slice(bounds[anchor], bounds[anchor + 1])
-                sums.features[fold, anchor] += x[cells].T @ x[cells]
-                sums.products[fold, anchor] += x[cells].T @ y[cells]
+            _add(sums.features[fold], sums.products[fold], x, y, bounds, n_threads)
     return sums
+
+
+def _add(
+    features: NDArray[np.float64],
+    products: NDArray[np.float64],
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    bounds: NDArray[np.intp],
+    n_threads: int,
+) -> None:
+    """Add the products of cells that are sorted by their anchor."""
+
+    def add(anchor: int) -> None:
+        cells = slice(bounds[anchor], bounds[anchor + 1])
+        features[anchor] += x[cells].T @ x[cells]
+        products[anchor] += x[cells].T @ y[cells]
+
+    # One anchor is too little work to be shared, and the result must not depend on who does it.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
+        list(pool.map(add, np.flatnonzero(np.diff(bounds)), chunksize=16))
 
 
 def _regress(sums: _Sums, n_folds: int) -> list[NDArray[np.float32]]:

@@ -18,6 +18,7 @@ from sparsight.restoration.training_pairs import training_pairs
 N_FOLDS = 4
 FIRST_MAX_FEATURES = 40
 LATER_MAX_FEATURES = 80
+LATER_SHARE = 4
 
 
 class AnchoredCascade:
@@ -28,7 +29,7 @@ class AnchoredCascade:
     scale : int
     n_stages : int
     n_anchors : int
-        Anchors of the first stage. Later stages, which see more of each window, have half as many.
+        Anchors of the first stage. Later stages, which see more of each window, do as well with a quarter.
     """
 
     def __init__(self, scale: int, *, n_stages: int, n_anchors: int) -> None:
@@ -65,7 +66,7 @@ class AnchoredCascade:
             stage = train_stage(
                 pairs,
                 self.scale,
-                n_anchors=self.n_anchors if index == 0 else max(1, self.n_anchors // 2),
+                n_anchors=self.n_anchors if index == 0 else max(1, self.n_anchors // LATER_SHARE),
                 max_features=FIRST_MAX_FEATURES if index == 0 else LATER_MAX_FEATURES,
                 n_folds=n_folds,
                 n_threads=n_threads,

@@ -15,7 +15,7 @@ from sparsight.restoration.degradation import Degradation
 from sparsight.restoration.progress import STEPS, Progress
 from sparsight.restoration.training_pairs import training_pairs
 
-MAX_CELLS = 100_000
+MAX_CELLS = 200_000
 _FLATTEST = 0.1
 
 

@@ -71,6 +71,14 @@ class Degradation:
         cells = blurred.reshape(height // scale, scale, width // scale, scale)
         return np.asarray(cells.mean(axis=(1, 3)))
 
+    def reach(self, scale: int) -> int:
+        """How many low-resolution pixels away a high-resolution pixel can influence the reduced image."""
+        radius = 0.0
+        if self.blur is not None:
+            is_gaussian = np.ndim(self.blur) == 0
+            radius = 4 * float(self.blur) + 1 if is_gaussian else max(np.shape(self.blur)) / 2  # type: ignore[arg-type]
+        return 2 + int(np.ceil(radius / scale))
+
     def apply(self, image: NDArray[Any], scale: int, random_state: np.random.RandomState) -> NDArray[Any]:
         """Blur and reduce an image with intensities from 0 to 1, and add the noise."""
         reduced = self.reduce(image, scale)

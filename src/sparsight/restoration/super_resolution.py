@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -18,7 +18,7 @@ from sparsight._checks import check_choice, check_integer
 from sparsight.coding._inputs import check_threads
 from sparsight.dictionaries import CoupledDictionaries
 from sparsight.errors import ImageError, ModelError, ParameterError
-from sparsight.images import Image, as_image
+from sparsight.images import as_image
 from sparsight.models import load_model, save_model
 from sparsight.restoration.cascade import AnchoredCascade
 from sparsight.restoration.coupled import CoupledUpscaler
@@ -28,9 +28,7 @@ from sparsight.restoration.luminance import from_unit, luminance, to_unit
 from sparsight.restoration.progress import Progress, part_of
 from sparsight.restoration.resize import imresize
 from sparsight.restoration.tiles import in_tiles
-from sparsight.restoration.training_pairs import dihedral, least_side, undo_dihedral
-
-ImageLike = ArrayLike | Image | os.PathLike[str] | str
+from sparsight.restoration.training_pairs import ImageLike, dihedral, training_images, undo_dihedral
 
 MODEL_KIND = "super-resolver"
 QUALITIES = ("fast", "balanced", "best")
@@ -51,7 +49,7 @@ class SuperResolver(BaseEstimator):
     n_stages : int
         Stages of "anchored"; each learns what the stages before it leave wrong.
     n_anchors : int
-        Atoms of the dictionary of each stage.
+        Atoms of the dictionary of the first stage; the others have a quarter.
     dictionaries : CoupledDictionaries, optional
         How "coupled" learns its dictionaries, unfitted; by default ``CoupledDictionaries()``.
     features : {"gradients", "pixels"}
@@ -100,7 +98,7 @@ class SuperResolver(BaseEstimator):
         scale: int = 2,
         *,
         method: str = "anchored",
-        n_stages: int = 2,
+        n_stages: int = 3,
         n_anchors: int = 1024,
         dictionaries: CoupledDictionaries | None = None,
         features: str = "gradients",
@@ -141,22 +139,10 @@ class SuperResolver(BaseEstimator):
         """
         del y
         self._check_parameters()
-        if isinstance(images, (str, os.PathLike, Image)) or (
-            isinstance(images, np.ndarray) and images.ndim < 3
-        ):
-            raise ImageError("SuperResolver.fit takes a list of images; put a single image in brackets.")
-        named = [as_image(image) for image in images]
-        learned = [luminance(to_unit(image)) for image in named]
-        least = least_side(self.scale)
-        usable = [image for image in learned if min(image.shape) >= least]
-        if not usable:
-            largest = max((image.shape for image in learned), key=min, default=None)
-            found = "there are none" if largest is None else f"the largest has {largest[0]}×{largest[1]}"
-            raise ImageError(
-                f"Training at scale {self.scale} needs images of {least}×{least} pixels or more, but {found}."
-            )
+        named = training_images(images, self.scale)
+        planes = [luminance(to_unit(image)) for image in named]
         self.upscaler_ = self._engine().fit(
-            usable, self._degradation, check_random_state(self.random_state), self._threads, progress
+            planes, self._degradation, check_random_state(self.random_state), self._threads, progress
         )
         self.provenance_ = {
             "sparsight": sparsight.__version__,
@@ -332,7 +318,9 @@ class SuperResolver(BaseEstimator):
             total /= len(attitudes)
             return project_back(total, part, self.scale, self._degradation, back_projection)
 
-        halo = self.upscaler_.reach + 2 * back_projection + 4
+        # Cubic interpolation reaches two pixels far, here and in each step of back-projection.
+        step = self._degradation.reach(self.scale) + 2
+        halo = self.upscaler_.reach + 2 + back_projection * step
         return in_tiles(low, self.scale, tile, halo, upscale_tile, progress)
 
     def _engine(self) -> AnchoredCascade | CoupledUpscaler:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from sparsight.errors import ImageError
+from sparsight.images import Image, as_image
 from sparsight.restoration.cells import WINDOW_CELLS
 from sparsight.restoration.degradation import Degradation
 from sparsight.restoration.resize import imresize
 
-MAX_PIXELS = 50_000_000
+ImageLike = ArrayLike | Image | os.PathLike[str] | str
+
+MAX_CELLS = 3_500_000  # twice as many taught nothing that could be measured
+_N_ATTITUDES = 8
 
 
 @dataclass(eq=False)
@@ -43,15 +49,34 @@ def training_pairs(
     random_state: np.random.RandomState,
 ) -> list[TrainingPair]:
     """Every image in all eight attitudes, each cut at a random phase of the grid; large ones cut down."""
-    budget = MAX_PIXELS // max(1, len(images))
+    remaining = MAX_CELLS * scale**2
     pairs = []
-    for index, image in enumerate(images):
-        n_attitudes = int(np.clip(budget // image.size, 1, 8))
-        for attitude in random_state.permutation(8)[:n_attitudes]:
+    # Small images first: what they leave of their share goes to the larger ones.
+    for rank, index in enumerate(sorted(range(len(images)), key=lambda i: images[i].size)):
+        image, budget = images[index], remaining // (len(images) - rank)
+        n_attitudes = int(np.clip(budget // image.size, 1, _N_ATTITUDES))
+        remaining -= min(budget, n_attitudes * image.size)
+        for attitude in random_state.permutation(_N_ATTITUDES)[:n_attitudes]:
             truth = _cut(dihedral(image, attitude), scale, budget, random_state)
             low = degradation.apply(truth, scale, random_state)
             pairs.append(TrainingPair(imresize(low, scale), truth, index % n_folds))
     return pairs
+
+
+def training_images(images: Sequence[ImageLike], scale: int) -> list[Image]:
+    """Read the images that are large enough to learn from; those that are too small teach nothing."""
+    if isinstance(images, (str, os.PathLike, Image)) or (isinstance(images, np.ndarray) and images.ndim < 3):
+        raise ImageError("SuperResolver.fit takes a list of images; put a single image in brackets.")
+    least = least_side(scale)
+    given = [as_image(image) for image in images]
+    shapes = [image.pixels.shape[:2] for image in given]
+    usable = [image for image, shape in zip(given, shapes, strict=True) if min(shape) >= least]
+    if not usable:
+        found = "the largest has {}×{}".format(*max(shapes, key=min)) if shapes else "there are none"
+        raise ImageError(
+            f"Training at scale {scale} needs images of {least}×{least} pixels or more, but {found}."
+        )
+    return usable
 
 
 def least_side(scale: int) -> int:
