@@ -12,6 +12,7 @@ METHODS = ("auto", "structured", "nonlocal", "ksvd", "cosine")
 QUALITIES = ("fast", "balanced", "best")
 
 _LITTLE = 0.02  # share of missing pixels below which the mixture alone is as good, and quicker
+_SCATTERED = 0.2  # below it losses are text, scratches and holes, whose start must be better than smooth
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,10 @@ def _nonlocal_plan(quality: str, missing_rate: float) -> Plan:
     if quality == "balanced":
         if sparse:
             return Plan(StructuredSchedule(3, 0.2, 0.4, 24), NonlocalSchedule(12, 6, 12, 48, 24, (60.0, 1.0)))
+        if missing_rate < _SCATTERED:
+            return Plan(
+                StructuredSchedule(10, 0.15, 0.35, 40), NonlocalSchedule(4, 5, 12, 64, 32, (8.0, 1.0))
+            )
         return Plan(None, NonlocalSchedule(8, 6, 12, 64, 24, (60.0, 1.0)))
     start = StructuredSchedule(8, 0.3, 1.0, 40) if sparse else StructuredSchedule(4, 0.3, 1.0, 24)
     return Plan(start, NonlocalSchedule(20 if sparse else 16, 4, 16, 64, 32, (60.0, 0.5)))
