@@ -17,7 +17,7 @@ from sparsight.restoration.resize import imresize
 
 ImageLike = ArrayLike | Image | os.PathLike[str] | str
 
-MAX_CELLS = 3_500_000  # twice as many taught nothing that could be measured
+MAX_CELLS = 3_500_000  # bounds memory (about 2 GB) and time
 _N_ATTITUDES = 8
 
 
