@@ -1,4 +1,4 @@
-"""Draw docs/images/super_resolution.png: ``python -m benchmarks.super_resolution_picture``.
+"""Draw docs/pictures/super_resolution.png: ``python -m benchmarks.super_resolution_picture``.
 
 The pictures are no training images of the default models.
 """
@@ -40,8 +40,8 @@ def main() -> None:
                 title += f", {found.psnr:.2f} dB"
             axis.set_title(title)
             axis.axis("off")
-    (DOCS / "images").mkdir(exist_ok=True)
-    figure.savefig(DOCS / "images" / "super_resolution.png", dpi=80)
+    (DOCS / "pictures").mkdir(exist_ok=True)
+    figure.savefig(DOCS / "pictures" / "super_resolution.png", dpi=80)
 
 
 if __name__ == "__main__":
