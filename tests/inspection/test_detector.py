@@ -10,7 +10,7 @@ from sparsight.models import save_model
 SETTINGS = {
     "universal": {},
     "reconstruction": {},
-    "single-scale": dict(patch_size=16, stride=4, n_components=20, n_nonzero_coefs=4),
+    "single-scale": dict(patch_size=16, stride=4, n_components=20),
 }
 
 
@@ -169,7 +169,7 @@ def test_bad_training_images_are_refused(images, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (dict(method="magic"), "method must be one of 'universal', 'reconstruction', 'single-scale'"),
+        (dict(method="magic"), "method must be one of 'universal', 'reconstruction', 'group-coding'"),
         (dict(false_alarm_rate=0), "false_alarm_rate"),
         (dict(false_alarm_rate=1.0), "false_alarm_rate must be below 1"),
         (dict(patch_size=0), "patch_size"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -20,9 +21,9 @@ from sparsight.errors import ModelError, ParameterError
 from sparsight.images import Image, as_image
 from sparsight.inspection.calibration import Calibration, calibrate_on_folds, n_folds
 from sparsight.inspection.defects import Inspection, find_defects
-from sparsight.inspection.indicators import IndicatorScorer
 from sparsight.inspection.intake import ImageLike, load_training_images, observe
 from sparsight.inspection.likelihood import LikelihoodScorer
+from sparsight.inspection.paper_methods import PAPER_METHODS
 from sparsight.inspection.reconstruction import ReconstructionScorer
 from sparsight.inspection.scorers import Observed, Progress, Scorer
 from sparsight.models import load_model, save_model
@@ -31,8 +32,9 @@ MODEL_KIND = "anomaly-detector"
 METHODS: dict[str, Callable[..., Scorer]] = {
     "universal": LikelihoodScorer,
     "reconstruction": ReconstructionScorer,
-    "single-scale": IndicatorScorer,
+    **PAPER_METHODS,
 }
+_PASSED_ON = ("patch_size", "stride", "n_components", "n_nonzero_coefs", "scales", "unit_norm")
 
 
 class AnomalyDetector(BaseEstimator):
@@ -40,18 +42,30 @@ class AnomalyDetector(BaseEstimator):
 
     Parameters
     ----------
-    method : {"universal", "reconstruction", "single-scale"}
+    method : str
         "universal" asks whether brightness, roughness and sparse codes around a pixel are more likely on a
         good image or on any odd thing, at two sizes; scores are standard normal on good images, so that 3 is
         rare and 10 does not happen. "reconstruction" is the HACARUS article's: what a deliberately weak
-        dictionary cannot rebuild is anomalous; scores are grey levels. "single-scale" is the detector of ICIP
-        2016 at one scale: the Mahalanobis distance of each patch's error and sparsity, and a majority vote.
+        dictionary cannot rebuild is anomalous; scores are grey levels. The others are those of ICIP 2016,
+        section 4, which judge the summands of each patch's sparse code and put them to a majority vote. For
+        images of a magnification that is not known, up to that of the training images: "group-coding" (the
+        one proposed there), "group-indicator", "all-in-one" and "outlier-coding". For images of the training
+        images' magnification: "single-scale"; and, for comparison, "oracle" and "oracle-outlier", trained at
+        the magnification of the images to inspect.
     patch_size, stride : int, optional
-        In pixels. By default 8 and 4 for "universal", 16 and 16 for "reconstruction", 32 and 8 for
-        "single-scale".
+        In pixels. By default 8 and 4 for "universal", 16 and 16 for "reconstruction", 32 and 8 for the
+        methods of ICIP 2016.
     n_components, n_nonzero_coefs : int, optional
         Atoms, and non-zeros of each code. By default 128 and 5 for "universal", 10 and 3 for
-        "reconstruction", 100 and 8 for "single-scale".
+        "reconstruction". The methods of ICIP 2016 have 100 atoms for each scale, and a penalty instead of a
+        number of non-zeros.
+    scales : sequence of float, optional
+        Factors, relative to the training images, of the magnifications to be ready for: the training images
+        are shrunk by each. By default 1, 0.75 and 0.5 for the four methods for several magnifications, and 1
+        for the three for one.
+    unit_norm : bool, optional
+        Whether the methods of ICIP 2016 scale patches to unit norm before coding them (so by default), or
+        code them as they are (as that article does).
     false_alarm_rate : float
         Share of the pixels of an unseen good image that may lie above the threshold, on average over images.
         The threshold is computed from the scores of good images that the model was not trained on: each
@@ -107,6 +121,8 @@ class AnomalyDetector(BaseEstimator):
         stride: int | None = None,
         n_components: int | None = None,
         n_nonzero_coefs: int | None = None,
+        scales: Sequence[float] | None = None,
+        unit_norm: bool | None = None,
         false_alarm_rate: float = 0.001,
         threshold: float | None = None,
         min_area: int | None = None,
@@ -118,6 +134,8 @@ class AnomalyDetector(BaseEstimator):
         self.stride = stride
         self.n_components = n_components
         self.n_nonzero_coefs = n_nonzero_coefs
+        self.scales = scales
+        self.unit_norm = unit_norm
         self.false_alarm_rate = false_alarm_rate
         self.threshold = threshold
         self.min_area = min_area
@@ -177,7 +195,9 @@ class AnomalyDetector(BaseEstimator):
             self.threshold_ = float(self.threshold)
             self.calibration_ = Calibration(None, 0, 0, "given")
         report(n_steps, n_steps, "done")
-        self.provenance_ = _provenance(loaded, time.perf_counter() - started)
+        self.provenance_ = _provenance(loaded, time.perf_counter() - started) | {
+            "notes": self.scorer_.notes()
+        }
         return self
 
     def score_map(self, image: ImageLike, mask: ArrayLike | None = None) -> NDArray[np.float32]:
@@ -230,6 +250,8 @@ class AnomalyDetector(BaseEstimator):
         parameters = self.get_params()
         if not (parameters["random_state"] is None or isinstance(parameters["random_state"], int)):
             parameters["random_state"] = None
+        if parameters["scales"] is not None:
+            parameters["scales"] = list(parameters["scales"])
         settings = {
             "parameters": parameters,
             "threshold": self.threshold_,
@@ -280,10 +302,13 @@ class AnomalyDetector(BaseEstimator):
             raise ParameterError(f"false_alarm_rate must be below 1, got {self.false_alarm_rate}.")
         if self.min_area is not None:
             check_integer("min_area", self.min_area, minimum=1)
-        names = ("patch_size", "stride", "n_components", "n_nonzero_coefs")
-        chosen = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        chosen = {name: getattr(self, name) for name in _PASSED_ON if getattr(self, name) is not None}
+        known = inspect.signature(METHODS[self.method]).parameters
         for name, value in chosen.items():
-            check_integer(name, value, minimum=2 if name == "patch_size" else 1)
+            if name not in known:
+                raise ParameterError(f'The method "{self.method}" has no parameter {name}; leave it out.')
+            if name not in ("scales", "unit_norm"):
+                check_integer(name, value, minimum=2 if name == "patch_size" else 1)
         if "patch_size" in chosen and "stride" not in chosen:
             default = METHODS[self.method]()
             chosen["stride"] = max(1, chosen["patch_size"] * default.stride // default.patch_size)

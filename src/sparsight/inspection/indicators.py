@@ -1,68 +1,121 @@
-"""The paper's way, at one scale: indicators of each code, and their distance to what is normal."""
+"""The paper's way: indicators of the sparse code of each patch, and how far they are from normal."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsight.coding import Coding, orthogonal_matching_pursuit
-from sparsight.dictionaries import KSVD
+from sparsight.coding import Coding
 from sparsight.errors import ParameterError
 from sparsight.features import cosine_basis, remove_mean
+from sparsight.inspection.group_penalty import GroupUse, choose_group_penalty
 from sparsight.inspection.normality import NormalityRegion
+from sparsight.inspection.rescaling import checked_scales, rescale
 from sparsight.inspection.scorers import PATCHES_AT_A_TIME, Observed, patch_masks, training_patches
+from sparsight.inspection.sparse_codes import code_patches, learn_atoms
 from sparsight.patches import PatchGrid
 
+_PATCHES_TO_CHOOSE_ON = 1_500
+_FAINT = 0.1  # of the root mean square norm of patches: what is fainter shows nothing but noise
+_SHARE_OF_FAINT = 0.01
 
-def indicator_vectors(coding: Coding) -> NDArray[np.float64]:
-    r"""Indicators g = (‖s − Dx‖₂, ‖x‖₁[, Σ_j ‖x_j‖₂]) of each patch (ICIP 2016, eq. 6).
 
-    The third is there when the coding knows groups of atoms.
-    """
-    columns = [coding.residual_norm, coding.l1_norm]
-    if coding.group_norms is not None:
-        columns.append(coding.group_norms.sum(axis=1))
-    return np.column_stack(columns).astype(np.float64)
+def _spread(coding: Coding) -> NDArray[np.floating]:
+    assert coding.group_norms is not None
+    return np.asarray(coding.group_norms.sum(axis=1))
+
+
+#: The summands of the objective (5) of ICIP 2016.
+INDICATORS: dict[str, Callable[[Coding], NDArray[np.floating]]] = {
+    "error": lambda coding: coding.residual_norm,
+    "sparsity": lambda coding: coding.l1_norm,
+    "spread": _spread,
+}
+
+
+class Region(Protocol):
+    """What indicators of normal patches look like."""
+
+    def distance(self, indicators: NDArray[np.floating]) -> NDArray[np.float64]:
+        """How far from normal each vector of indicators is."""
+        ...
+
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """Return what was measured; the constructor takes it back."""
+        ...
 
 
 @dataclass
 class IndicatorScorer:
-    """Mahalanobis distance of a patch's indicators, put to the vote of overlapping patches.
+    r"""Distance of a patch's indicators from normal, put to the vote of overlapping patches.
+
+    Each patch s, as its leading cosine coefficients without the mean, is coded by
+
+    .. math:: \hat x = \arg\min_x \tfrac12 \|s - D x\|^2 + \lambda \|x\|_1 + \xi \sum_j \|x_j\|_2
+
+    over D = [D_1 | … | D_L], each part learned on the training images at one scale. The indicators
+    (‖s − Dx‖, ‖x‖₁, Σ‖x_j‖) are judged by a region measured on normal patches that the dictionary was not
+    learned on. A pixel's score is the median of the distances of the patches that contain it.
+
+    Where good images are partly empty, as sparse mats are, their empty patches are normal (distance 0) and
+    have no part in the rest: indicators of noise would else outweigh all others. The article's have no such.
 
     Parameters
     ----------
     patch_size, stride : int
         In pixels.
+    n_components : int
+        Atoms of each scale.
+    scales : sequence of float
+        Factors by which the training images are shrunk.
+    group_coding : bool
+        Choose ξ from how many groups of atoms normal patches use; else ξ = 0.
+    indicators : tuple of {"error", "sparsity", "spread"}
+    region : type
+        `NormalityRegion`, or `Tolerance` for a single indicator.
+    unit_norm : bool
+        Scale each patch to unit norm (empty ones by that of the faintest patch that is not).
     n_coefs : int
         Leading zig-zag cosine coefficients of a patch that are coded (ICIP 2016: 225 of 1024).
-    n_components : int
-        Atoms.
-    n_nonzero_coefs : int
-        Non-zeros of each code.
+    relative_penalty : float
+        λ over the median norm of the training patches that are not empty.
     max_patches : int
-        Training patches; half of them learn the dictionary, the other half the normality region.
+        Patches of each scale that dictionary and region are learned from.
     n_threads : int, optional
 
     References
     ----------
     D. Carrera, G. Boracchi, A. Foi, B. Wohlberg: Scale-invariant anomaly detection with multiscale
-    group-sparse models, ICIP 2016, section 4, "Single Scale".
+    group-sparse models, ICIP 2016, sections 3 and 4.
     """
 
     blur = 0
     patch_size: int = 32
     stride: int = 8
-    n_coefs: int = 225
     n_components: int = 100
-    n_nonzero_coefs: int = 8
-    max_patches: int = 20_000
+    scales: Sequence[float] = (1.0,)
+    group_coding: bool = False
+    indicators: tuple[str, ...] = ("error", "sparsity")
+    region: Callable[..., Any] = NormalityRegion
+    unit_norm: bool = True
+    n_coefs: int = 225
+    relative_penalty: float = 0.1
+    max_patches: int = 8_000
     n_threads: int | None = None
-    dictionary: NDArray[Any] = field(init=False, repr=False)
-    region: NormalityRegion = field(init=False, repr=False)
+    dictionary: NDArray[np.float32] = field(init=False, repr=False)
+    normal: Region = field(init=False, repr=False)
+    faintest: float = field(init=False, default=0.0)
+    empty_is_normal: bool = field(init=False, default=False)
+    penalty: float = field(init=False, default=0.0)
+    group_penalty: float = field(init=False, default=0.0)
+    group_use: GroupUse | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.scales = checked_scales(self.scales)
 
     @property
     def resolution(self) -> int:
@@ -70,30 +123,31 @@ class IndicatorScorer:
         return self.patch_size
 
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> IndicatorScorer:
-        """Learn the dictionary and, on patches held out from it, the normality region."""
-        patches, mask = training_patches(images, self.patch_size, self.stride, self.max_patches, random_state)
-        features = self._features(patches, mask)
-        order = random_state.permutation(len(features))
-        learned, held_out = order[: len(order) // 2], order[len(order) // 2 :]
-        if len(learned) < self.n_components:
-            raise ParameterError(
-                f"The training images hold {len(features)} patches of {self.patch_size}×{self.patch_size} "
-                f"pixels; {self.n_components} atoms and a normality region need at least "
-                f"{2 * self.n_components}. Give more or larger images, a smaller stride or patch size, or "
-                "fewer atoms."
-            )
-        self.dictionary = (
-            KSVD(
-                self.n_components,
-                transform_n_nonzero_coefs=self.n_nonzero_coefs,
-                max_iter=15,
-                n_threads=self.n_threads,
-                random_state=random_state,
-            )
-            .fit(features[learned])
-            .components_
+        """Learn a dictionary of each scale and, on other parts of the images, the normality region."""
+        learned, held_out = _two_parts(images)
+        coefs = [self._training_coefs(learned, scale, random_state) for scale in self.scales]
+        norms = [np.linalg.norm(part, axis=1) for part in coefs]
+        every = np.concatenate(norms)
+        self.faintest = max(_FAINT * float(np.sqrt(np.mean(np.square(every)))), 1e-12)
+        self.empty_is_normal = float(np.mean(every < self.faintest)) > _SHARE_OF_FAINT
+        coefs = [part[norm >= self.faintest] for part, norm in zip(coefs, norms, strict=True)]
+        self._check_enough(coefs)
+        median = float(np.median(every[every >= self.faintest]))
+        self.penalty = self.relative_penalty * (1.0 if self.unit_norm else median)
+        atoms = [
+            learn_atoms(self._normed(part), self.n_components, random_state, self.n_threads) for part in coefs
+        ]
+        self.dictionary = np.concatenate(atoms)
+        normal = np.concatenate(
+            [self._training_coefs(held_out, scale, random_state) for scale in self.scales]
         )
-        self.region = NormalityRegion.of(indicator_vectors(self._code(features[held_out])))
+        normal = self._normed(normal[np.linalg.norm(normal, axis=1) >= self.faintest])
+        if self.group_coding and len(self.scales) > 1:
+            some = normal[random_state.permutation(len(normal))[:_PATCHES_TO_CHOOSE_ON]]
+            self.group_penalty, self.group_use = choose_group_penalty(
+                lambda group_penalty: self._code(some, group_penalty), self.penalty
+            )
+        self.normal = self.region.of(self._indicators(normal))  # type: ignore[attr-defined]
         return self
 
     def score(self, image: Observed) -> NDArray[np.float32]:
@@ -105,7 +159,7 @@ class IndicatorScorer:
             patches = grid.extract(image.pixels, strip)
             patches = patches.reshape(len(patches), -1)
             mask = None if image.mask is None else patch_masks(grid, image.mask, strip, n_channels)
-            distance = self.region.distance(indicator_vectors(self._code(self._features(patches, mask))))
+            distance = self._distance(self._coefs(patches, mask))
             if mask is not None:
                 distance[mask.mean(axis=1) >= 0.5] = np.nan
             distances.append(distance)
@@ -114,34 +168,90 @@ class IndicatorScorer:
             score[image.mask] = np.nan
         return score
 
-    def _features(self, patches: NDArray[Any], mask: NDArray[np.bool_] | None) -> NDArray[Any]:
+    def _training_coefs(
+        self, images: Sequence[Observed], scale: float, random_state: np.random.RandomState
+    ) -> NDArray[np.float32]:
+        small = [rescale(image, scale) for image in images]
+        small = [image for image in small if min(image.pixels.shape[:2]) >= self.patch_size]
+        if not small:
+            raise ParameterError(
+                f"At scale {scale:g} the training images are smaller than a patch of {self.patch_size}×"
+                f"{self.patch_size} pixels; give larger images, smaller patches or larger scales."
+            )
+        return self._coefs(
+            *training_patches(small, self.patch_size, self.stride, self.max_patches // 2, random_state)
+        )
+
+    def _check_enough(self, coefs: list[NDArray[np.float32]]) -> None:
+        for scale, part in zip(self.scales, coefs, strict=True):
+            if len(part) < self.n_components:
+                raise ParameterError(
+                    f"Half of the training images, at scale {scale:g}, holds {len(part)} patches of "
+                    f"{self.patch_size}×{self.patch_size} pixels that show anything, fewer than the "
+                    f"{self.n_components} atoms. Give more or larger images, a smaller stride or patch size, "
+                    "or fewer atoms."
+                )
+
+    def _coefs(self, patches: NDArray[np.float32], mask: NDArray[np.bool_] | None) -> NDArray[np.float32]:
         """Cosine coefficients without the mean; missing pixels take the mean of their patch."""
         centred, _ = remove_mean(patches, mask)
         side = (self.patch_size, self.patch_size)
         basis = cosine_basis(side, min(self.n_coefs, self.patch_size**2)).astype(patches.dtype)
         channels = centred.reshape(len(patches), self.patch_size**2, -1)
-        features: NDArray[Any] = np.einsum("npc,kp->nkc", channels, basis, optimize=True)
-        return features.reshape(len(patches), -1)
+        coefs = np.stack([channels[:, :, c] @ basis.T for c in range(channels.shape[2])], axis=2)
+        return coefs.reshape(len(patches), -1)
 
-    def _code(self, features: NDArray[Any]) -> Coding:
-        return orthogonal_matching_pursuit(
-            features,
-            self.dictionary,
-            n_nonzero_coefs=min(self.n_nonzero_coefs, len(self.dictionary)),
-            output="reductions",
-            n_threads=self.n_threads,
+    def _normed(self, coefs: NDArray[np.float32]) -> NDArray[np.float32]:
+        if not self.unit_norm:
+            return coefs
+        norms = np.linalg.norm(coefs, axis=1, keepdims=True)
+        return np.asarray(coefs / np.maximum(norms, np.float32(self.faintest)))
+
+    def _code(self, features: NDArray[np.float32], group_penalty: float) -> Coding:
+        groups = np.repeat(np.arange(len(self.scales)), len(self.dictionary) // len(self.scales))
+        return code_patches(
+            features, self.dictionary, groups, self.penalty, group_penalty, n_threads=self.n_threads
         )
+
+    def _distance(self, coefs: NDArray[np.float32]) -> NDArray[np.float64]:
+        if not self.empty_is_normal:
+            return self.normal.distance(self._indicators(self._normed(coefs)))
+        shows = np.linalg.norm(coefs, axis=1) >= self.faintest
+        distance = np.zeros(len(coefs))
+        if shows.any():
+            distance[shows] = self.normal.distance(self._indicators(self._normed(coefs[shows])))
+        return distance
+
+    def _indicators(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        coding = self._code(features, self.group_penalty)
+        return np.column_stack([INDICATORS[name](coding) for name in self.indicators]).astype(np.float64)
+
+    def notes(self) -> dict[str, Any]:
+        """What a user should know of the model, for its provenance."""
+        if self.group_use is None:
+            return {}
+        return {"group_use": self.group_use.to_dict(), "advice": self.group_use.advice}
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what was learned, to be stored in a model file."""
-        return {
-            "dictionary": self.dictionary,
-            "region_mean": self.region.mean,
-            "region_factor": self.region.factor,
-        }
+        region = {f"region_{name}": array for name, array in self.normal.arrays().items()}
+        numbers = np.array(
+            [self.faintest, self.empty_is_normal, self.penalty, self.group_penalty], dtype=np.float64
+        )
+        return {"dictionary": self.dictionary, "numbers": numbers, **region}
 
     def restore(self, arrays: dict[str, NDArray[Any]]) -> IndicatorScorer:
         """Take what was learned from a model file."""
         self.dictionary = arrays["dictionary"]
-        self.region = NormalityRegion(arrays["region_mean"], arrays["region_factor"])
+        self.faintest, empty, self.penalty, self.group_penalty = map(float, arrays["numbers"])
+        self.empty_is_normal = bool(empty)
+        region = {k.removeprefix("region_"): v for k, v in arrays.items() if k.startswith("region_")}
+        self.normal = self.region(**region)
         return self
+
+
+def _two_parts(images: Sequence[Observed]) -> tuple[list[Observed], list[Observed]]:
+    """One part of the images to learn atoms from, and one to measure normal indicators on."""
+    if len(images) == 1:
+        return images[0].interleaved_halves()
+    return list(images[::2]), list(images[1::2])

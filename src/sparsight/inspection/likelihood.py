@@ -181,6 +181,10 @@ class LikelihoodScorer:
             )
         return features
 
+    def notes(self) -> dict[str, Any]:
+        """What a user should know of the model: nothing that its parameters do not say."""
+        return {}
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what was learned, to be stored in a model file."""
         arrays = {"marginals": self.marginals.knots, "scale": self.scale.knots}

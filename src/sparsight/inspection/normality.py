@@ -54,3 +54,46 @@ class NormalityRegion:
         whitened = solve_triangular(self.factor, (indicators - self.mean).T, lower=True)
         distance: NDArray[np.float64] = np.sqrt(np.einsum("ij,ij->j", whitened, whitened))
         return distance
+
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """Return the attributes by name, to be stored in a model file."""
+        return {"mean": self.mean, "factor": self.factor}
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    r"""Patches whose coding error is within a tolerance (Adler et al. 2015, per patch).
+
+    Coding s ≈ D x + e with an outlier e,
+
+    .. math:: \min_{x, e} \tfrac12 \|s - D x - e\|^2 + \lambda \|x\|_1 + \alpha \|e\|_2 ,
+
+    calls a patch normal when e = 0. By the optimality conditions that is exactly when the code without
+    outliers (the lasso) has ‖s − Dx‖ ≤ α. So the distance is that error, and every α is one threshold on it.
+
+    Attributes
+    ----------
+    scale : array of shape ()
+        Root mean square error of normal patches: distances are multiples of it.
+
+    References
+    ----------
+    A. Adler, M. Elad, Y. Hel-Or, E. Rivlin: Sparse coding with anomaly detection, Journal of Signal
+    Processing Systems 79, 2015.
+    """
+
+    scale: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, indicators: NDArray[np.floating]) -> Tolerance:
+        """Measure the scale on the errors of normal patches, shape (n_patches, 1)."""
+        tiny = np.finfo(np.float64).tiny
+        return cls(np.asarray(max(float(np.sqrt(np.mean(np.square(indicators)))), tiny)))
+
+    def distance(self, indicators: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Error of each patch, shape (n_patches, 1), over that of normal patches."""
+        return np.asarray(indicators[:, 0] / self.scale, dtype=np.float64)
+
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """Return the attributes by name, to be stored in a model file."""
+        return {"scale": self.scale}

@@ -108,6 +108,10 @@ class ReconstructionScorer:
             error[image.mask] = np.nan
         return np.asarray(error)
 
+    def notes(self) -> dict[str, Any]:
+        """What a user should know of the model: nothing that its parameters do not say."""
+        return {}
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what was learned, to be stored in a model file."""
         return {

@@ -72,6 +72,10 @@ class Scorer(Protocol):
         """Score map of shape (height, width); NaN where not observed."""
         ...
 
+    def notes(self) -> dict[str, Any]:
+        """What a user should know of the model, JSON-able, for its provenance."""
+        ...
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what was learned, to be stored in a model file."""
         ...
