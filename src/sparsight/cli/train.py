@@ -17,6 +17,12 @@ class Recipe(StrEnum):
     UNIVERSAL = "universal"
     RECONSTRUCTION = "reconstruction"
     SINGLE_SCALE = "single-scale"
+    GROUP_CODING = "group-coding"
+    GROUP_INDICATOR = "group-indicator"
+    ALL_IN_ONE = "all-in-one"
+    OUTLIER_CODING = "outlier-coding"
+    ORACLE = "oracle"
+    ORACLE_OUTLIER = "oracle-outlier"
 
 
 def train(
@@ -35,7 +41,9 @@ def train(
             help="[bold]universal[/bold]: what looks less like a good image than like any odd thing is a "
             "defect; for all textures. [bold]reconstruction[/bold]: what a few patterns cannot rebuild is a "
             "defect; sharp outlines, plain scores in grey levels. [bold]single-scale[/bold]: what is "
-            "unusually hard or odd to describe is a defect; the published method.",
+            "unusually hard or odd to describe is a defect; the published method. "
+            "[bold]group-coding[/bold]: the same for images of unknown magnification, up to that of the good "
+            "images. The others are what ICIP 2016 compares these with.",
         ),
     ] = Recipe.UNIVERSAL,
     patch_size: Annotated[
@@ -44,7 +52,7 @@ def train(
             min=2,
             metavar="PIXELS",
             help="Edge of a patch in pixels, about the size of the texture's pattern. By default 8, 16 "
-            "for reconstruction, or 32 for single-scale.",
+            "for reconstruction, or 32 for the recipes of ICIP 2016.",
             show_default=False,
         ),
     ] = None,

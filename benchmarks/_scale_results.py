@@ -1,0 +1,106 @@
+"""ROC curves averaged over images, by method and scale, with bootstrap intervals over images."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks._documents import DOCS, table
+from sparsight.evaluation.ranking import RankedPixels
+from sparsight.evaluation.roc import RocCurve
+
+N_RESAMPLES = 1000
+ORDER = ("group-coding", "group-indicator", "all-in-one", "outlier-coding")
+
+
+class Results:
+    """Score maps of one experiment, reduced to ranked pixels."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.images: dict[str, dict[float, list[RankedPixels]]] = defaultdict(lambda: defaultdict(list))
+        self.notes: list[str] = []
+
+    def add(
+        self, method: str, scale: float, score_map: NDArray[np.floating], mask: NDArray[np.bool_]
+    ) -> None:
+        self.images[method][scale].append(RankedPixels.from_map(score_map, mask))
+
+    def notice(self, method: str, notes: dict[str, Any]) -> None:
+        """Keep what a model says of its own suitability."""
+        if "group_use" in notes:
+            ratio = notes["group_use"]["ratio"]
+            self.notes.append(f"Diagnostic of {method}, ξ = {ratio:g} λ: {notes['advice']}")
+
+    def row(self, method: str) -> list[str]:
+        """AUC of the averaged ROC at each scale and over all scales, with 95 % intervals."""
+        by_scale = self.images[method]
+        return [self._cell(images) for images in by_scale.values()] + [self._cell(self._all(method))]
+
+    def text(self) -> str:
+        """Everything for the page."""
+        scales = [f"{scale:.2g}" for scale in next(iter(self.images.values()))]
+        rows = [[f"`{method}`", *self.row(method)] for method in self.images]
+        parts = [table(["method", *scales, "all scales"], rows), self._margins(), *self.notes, self._figure()]
+        return "\n\n".join(parts)
+
+    def _all(self, method: str) -> list[RankedPixels]:
+        return [image for images in self.images[method].values() for image in images]
+
+    def _cell(self, images: list[RankedPixels]) -> str:
+        areas = _resampled_areas(images)
+        return f"{areas[0]:.3f} [{np.quantile(areas, 0.025):.3f}, {np.quantile(areas, 0.975):.3f}]"
+
+    def _margins(self) -> str:
+        rows = []
+        pairs = [
+            *pairwise(ORDER),
+            ("all-in-one", "single-scale"),
+            ("group-coding", "oracle"),
+        ]
+        for better, worse in pairs:
+            margin = _resampled_areas(self._all(better)) - _resampled_areas(self._all(worse))
+            low, high = np.quantile(margin, [0.025, 0.975])
+            verdict = "yes" if low > 0 else ("no" if high < 0 else "open")
+            rows.append(
+                [f"`{better}` − `{worse}`", f"{margin[0]:+.3f}", f"[{low:+.3f}, {high:+.3f}]", verdict]
+            )
+        return table(["margin over all scales", "AUC", "95 %", "better?"], rows)
+
+    def _figure(self) -> str:
+        import matplotlib.pyplot as plt
+
+        figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+        for method in self.images:
+            images = self._all(method)
+            curve = RocCurve.averaged(images, RankedPixels.pool(images))
+            axes[0].plot(curve.fpr, curve.tpr, label=f"{method} ({curve.area:.3f})")
+            by_scale = self.images[method]
+            areas = [_resampled_areas(images, 1)[0] for images in by_scale.values()]
+            axes[1].plot(list(by_scale), areas, marker="o")
+        axes[0].set(
+            xlabel="false positive rate", ylabel="true positive rate", title="ROC averaged over images"
+        )
+        axes[0].legend(fontsize=8, loc="lower right")
+        axes[1].set(xlabel="scale of the test images", ylabel="area under the averaged ROC", title="By scale")
+        axes[1].invert_xaxis()
+        file = f"scale_{self.name.replace(' ', '_')}.png"
+        (DOCS / "pictures").mkdir(exist_ok=True)
+        figure.savefig(DOCS / "pictures" / file, dpi=90)
+        plt.close(figure)
+        return f"![ROC curves and areas by scale: {self.name}](pictures/{file})"
+
+
+def _resampled_areas(images: list[RankedPixels], n_resamples: int = N_RESAMPLES) -> NDArray[np.float64]:
+    """Area under the averaged ROC of the images as they are, then of resampled ones (the same for all methods)."""
+    thresholds = RocCurve.averaged(images, RankedPixels.pool(images), n_thresholds=600).threshold
+    rates = np.array([image.rates(thresholds) for image in images])  # (image, tpr or fpr, threshold)
+    n = len(images)
+    draws = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), n_resamples - 1) / n
+    weights = np.vstack([np.full((1, n), 1 / n), draws])
+    tpr, fpr = (weights @ rates[:, kind] for kind in (0, 1))
+    return np.asarray(np.trapezoid(tpr, fpr, axis=1))
