@@ -10,8 +10,10 @@ import numpy as np
 
 from sparsight.coding import Coding
 
-_RATIOS = (0.5, 1.0, 2.0, 4.0)
-_FEW_GROUPS = 1.2
+_RATIOS = (0.5, 1.0, 2.0)
+# Between what sparse mats of fibres (0.69) and dense ones (0.78) come down to at ξ = 2 λ, with three scales;
+# at 4 λ the codes themselves shrink too much to tell anything.
+_SHARE_LEFT = 0.73
 _MOST_UNCODED = 0.05
 _RATIO_WHERE_MANY = 0.5
 
@@ -29,7 +31,7 @@ class GroupUse:
     ratio : float
         ξ / λ.
     suitable : bool
-        Whether ξ brings the groups down to about one without suppressing the codes themselves.
+        Whether ξ makes patches do with clearly fewer groups without suppressing the codes themselves.
     """
 
     without: float
@@ -69,8 +71,8 @@ def choose_group_penalty(code: Callable[[float], Coding], penalty: float) -> tup
     Returns
     -------
     group_penalty : float
-        ξ: the first of ½, 1, 2, 4 λ at which the mean number of active groups is at most 1.2 and at most one
-        patch in twenty is left without any; where none is, ½ λ.
+        ξ: the first of ½, 1, 2 λ at which the mean number of active groups is at most 0.73 of that at ξ = 0,
+        and at most one patch in twenty is left without any; where none is, ½ λ.
     use : GroupUse
     """
     without, _ = _active_groups(code(0.0))
@@ -79,7 +81,7 @@ def choose_group_penalty(code: Callable[[float], Coding], penalty: float) -> tup
         active[ratio], uncoded = _active_groups(code(ratio * penalty))
         if uncoded > _MOST_UNCODED:
             break
-        if active[ratio] <= _FEW_GROUPS:
+        if active[ratio] <= _SHARE_LEFT * without:
             return ratio * penalty, GroupUse(without, active[ratio], ratio, suitable=True)
     ratio = _RATIO_WHERE_MANY
     return ratio * penalty, GroupUse(without, active[ratio], ratio, suitable=False)
