@@ -59,7 +59,7 @@ class GroupUse:
 
 
 def choose_group_penalty(code: Callable[[float], Coding], penalty: float) -> tuple[float, GroupUse]:
-    """Find the smallest ξ at which normal patches use about one group of atoms.
+    """Find the smallest ξ at which normal patches do with clearly fewer groups of atoms.
 
     Parameters
     ----------
