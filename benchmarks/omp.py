@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,11 @@ def ours(patches: NDArray[Any], dictionary: NDArray[Any], k: int, rule: Any) -> 
     )
 
 
+def spams_codes(columns: NDArray[Any], atoms: NDArray[Any], k: int) -> Any:
+    """Codes of SPAMS, one row per patch."""
+    return spams.omp(columns, atoms, L=k, numThreads=1).T
+
+
 def main() -> None:
     warnings.simplefilter("ignore")
     patches, dictionary = workload()
@@ -65,11 +71,11 @@ def main() -> None:
             "sparsight order-recursive, float64": (ours(patches, dictionary, k, "order-recursive"), 1),
             "sparsight order-recursive, float32": (ours(*single, k, "order-recursive"), 1),
             "SPAMS omp (order-recursive), float64": (
-                lambda k=k: spams.omp(columns, atoms, L=k, numThreads=1).T,
+                partial(spams_codes, columns, atoms, k),
                 1,
             ),
             "scikit-learn sparse_encode (orthogonal), float64": (
-                lambda k=k: sparse_encode(part, dictionary, algorithm="omp", n_nonzero_coefs=k, n_jobs=1),
+                partial(sparse_encode, part, dictionary, algorithm="omp", n_nonzero_coefs=k, n_jobs=1),
                 SCIKIT_LEARN_SHARE,
             ),
         }

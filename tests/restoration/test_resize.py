@@ -1,6 +1,3 @@
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -83,13 +80,12 @@ def test_refuses(image, arguments):
         imresize(image, **arguments)
 
 
-@pytest.mark.skipif("SPARSIGHT_SET5" not in os.environ, reason="SPARSIGHT_SET5 names no folder of Set5")
 @pytest.mark.parametrize(("scale", "published"), [(2, 33.66), (3, 30.39), (4, 28.42)])
-def test_published_bicubic_figures(scale, published):
+def test_published_bicubic_figures(real_images, scale, published):
     from sparsight import read_image
 
     figures = []
-    for path in sorted(Path(os.environ["SPARSIGHT_SET5"]).iterdir()):
+    for path in sorted((real_images / "set5").iterdir()):
         rgb = read_image(path).pixels.astype(float)
         luminance = 16 + rgb @ np.array([65.481, 128.553, 24.966]) / 255
         height, width = (n // scale * scale for n in luminance.shape)
