@@ -23,8 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks._documents import table, write_section
 from sparsight.coding import Coding
-from sparsight.dictionaries import KSVD
-from sparsight.dictionaries import ksvd as ksvd_module
+from sparsight.dictionaries import KSVD, _learner
 from sparsight.features import Standardization
 from sparsight.images import read_image
 from sparsight.patches import PatchGrid
@@ -66,7 +65,7 @@ def main() -> None:
         with threadpool_limits(1):
             for _ in range(REPEATS):
                 ours.append(recipe(good, bad))
-                with patch.object(ksvd_module, "orthogonal_matching_pursuit", scikit_learn_coder):
+                with patch.object(_learner, "orthogonal_matching_pursuit", scikit_learn_coder):
                     theirs.append(recipe(good, bad))
         ratios = [b[0] / a[0] for a, b in zip(ours, theirs, strict=True)]
         rows.append(

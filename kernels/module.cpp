@@ -128,6 +128,7 @@ void bind(nb::module_& m) {
 
 void bind_anchored(nb::module_& m, const char* instruction_set);     // anchored_bindings.cpp
 void bind_restoration(nb::module_& m, const char* instruction_set);  // restoration_bindings.cpp
+void bind_statistics(nb::module_& m);                                // statistics_bindings.cpp
 
 }  // namespace sparsight
 
@@ -140,4 +141,5 @@ NB_MODULE(_kernels, m) {
   sparsight::bind<double>(m);
   sparsight::bind_anchored(m, sparsight::kernels().name);
   sparsight::bind_restoration(m, sparsight::kernels().name);
+  sparsight::bind_statistics(m);
 }

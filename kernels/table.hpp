@@ -88,6 +88,21 @@ struct AtomUpdate {
   T* residual_norm;       // (n_patches)
 };
 
+// Patches, their codes, and the sums they are added to (see statistics.hpp).
+template <class T>
+struct Statistics {
+  std::int64_t n_features;
+  std::int64_t n_atoms;
+  const T* patches;             // (n_patches, n_features)
+  const std::uint8_t* missing;  // the same shape, or null: 1 = not observed
+  const T* dictionary;          // (n_atoms, n_features); used where values are missing
+  const std::int64_t* indptr;   // codes as CSR
+  const std::int32_t* indices;
+  const T* values;
+  double* code_products;   // A, (n_atoms, n_atoms)
+  double* patch_products;  // B, (n_atoms, n_features)
+};
+
 template <class T>
 struct Kernels {
   std::int64_t atom_padding;  // atoms are padded to a multiple of this
@@ -98,6 +113,12 @@ struct Kernels {
   void (*start_update)(const AtomUpdate<T>&);
   void (*update_atom)(const AtomUpdate<T>&, std::int64_t atom, void* scratch);
   void (*finish_update)(const AtomUpdate<T>&);
+  void (*add_patch)(const Statistics<T>&, std::int64_t patch, void* completed);
+  std::int64_t panel_width;  // features of a panel of atoms
+  std::int64_t block_rows;   // atoms placed together
+  std::size_t (*place_scratch_bytes)(std::int64_t n_atoms, std::int64_t n_features);
+  T (*place_atoms)(const double* code_products, const double* patch_products, std::int64_t n_atoms,
+                   std::int64_t n_features, std::int64_t first, T* panels, void* block);
 };
 
 struct KernelTable {

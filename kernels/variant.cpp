@@ -6,6 +6,7 @@
 #include "ksvd.hpp"
 #include "masked_omp.hpp"
 #include "omp.hpp"
+#include "statistics.hpp"
 #include "table.hpp"
 
 #define SPARSIGHT_CONCAT_(a, b) a##b
@@ -20,6 +21,7 @@ template <class T>
 constexpr Kernels<T> kernels_of = {
     atom_padding<T>, pack_panels<T>, gram_matrix<T>,   greedy_tile<T>,
     greedy<T>,       start_update<T>, update_atom<T>, finish_update<T>,
+    add_patch<T>,    panel_width<T>, block_rows,       place_scratch_bytes<T>, place_atoms<T>,
 };
 
 constexpr KernelTable table = {SPARSIGHT_TEXT(SPARSIGHT_VARIANT), kernels_of<float>, kernels_of<double>};

@@ -5,6 +5,7 @@ from . import images as images
 from . import restoration as restoration
 from .dictionaries import KSVD as KSVD
 from .dictionaries import CoupledDictionaries as CoupledDictionaries
+from .dictionaries import OnlineDictionary as OnlineDictionary
 from .dictionaries import cosine_dictionary as cosine_dictionary
 from .errors import SparsightError as SparsightError
 from .images import Image as Image

@@ -66,6 +66,36 @@ def ksvd_update(
     over its observed values; the sum of its squares is the objective. Nothing is changed in place.
     """
 
+def add_statistics(
+    patches: NDArray[Real],
+    dictionary: NDArray[Real],
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    values: NDArray[Real],
+    *,
+    missing: NDArray[np.bool_] | None,
+    code_products: NDArray[np.float64],
+    patch_products: NDArray[np.float64],
+) -> None:
+    """Add patches s with codes x to the sums ``Σ x xᵀ`` (M, M) and ``Σ x sᵀ`` (M, P), in place.
+
+    The codes are a CSR matrix (n, M). Missing values of a patch are completed by ``x · dictionary``.
+    """
+
+def dictionary_from_statistics(
+    code_products: NDArray[np.float64],
+    patch_products: NDArray[np.float64],
+    dictionary: NDArray[Real],
+    *,
+    n_sweeps: int,
+    tolerance: float,
+) -> tuple[NDArray[Real], int]:
+    """Minimise ``Σ ‖s − x · dictionary‖²`` with rows of norm at most 1, starting from `dictionary`.
+
+    Ends after `n_sweeps` passes over the atoms, or when none moved by more than `tolerance` in a pass.
+    Returns the new dictionary and the number of passes. Atoms that no code uses stay as they are.
+    """
+
 class AnchoredStage:
     def __init__(
         self,

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsight._checks import check_choice, check_integer, check_number
-from sparsight.coding import orthogonal_matching_pursuit
+from sparsight.coding import Coding
 from sparsight.dictionaries._atom_updates import update_atoms
-from sparsight.dictionaries._atoms import (
-    atoms_from_patches,
-    cosine_dictionary,
-    normalized_rows,
-    replace_idle_atoms,
-)
-from sparsight.errors import ParameterError
-
-Progress = Callable[[int, int, str], None]
+from sparsight.dictionaries._atoms import replace_idle_atoms
+from sparsight.dictionaries._learner import DictionaryLearner, Mask, Progress, filled, pursue
 
 
-class KSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class KSVD(DictionaryLearner):
     r"""Dictionary learning by K-SVD.
 
     Minimises over the dictionary D (rows of unit norm) and the codes X
@@ -143,26 +132,23 @@ class KSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         del y
         patches, missing = self._validated(X, mask, reset=True)
-        n_components, n_nonzero_coefs = self._validated_sizes(*patches.shape)
-        filled = patches if missing is None else _filled(patches, missing)
-        dictionary = self._initial_dictionary(filled, n_components, missing is not None)
+        n_components = self._validated_n_components(*patches.shape)
+        check_integer("max_iter", self.max_iter, minimum=1)
+        check_number("tol", self.tol, minimum=0)
+        check_choice("atom_update", self.atom_update, ("approximate", "exact"))
+        complete = filled(patches, missing)
+        random_state = check_random_state(self.random_state)
+        dictionary = self._initial_dictionary(complete, n_components, missing is not None, random_state)
         history: list[float] = []
         self.n_replaced_ = 0
         usage, errors = np.empty(0, np.intp), np.empty(0)
         for iteration in range(1, self.max_iter + 1):
             if history:
-                self.n_replaced_ += replace_idle_atoms(dictionary, usage, filled, errors)
-            coding: Any = orthogonal_matching_pursuit(
-                patches,
-                dictionary,
-                n_nonzero_coefs=n_nonzero_coefs,
-                mask=missing,
-                output="sparse",
-                n_threads=self.n_threads,
-            )
-            usage = np.bincount(coding.codes.indices, minlength=n_components)
+                self.n_replaced_ += replace_idle_atoms(dictionary, usage, complete, errors)
+            codes: Any = self._code(patches, missing, dictionary, "sparse").codes
+            usage = np.bincount(codes.indices, minlength=n_components)
             dictionary, errors = update_atoms(
-                patches, missing, coding.codes, dictionary, exact=self.atom_update == "exact"
+                patches, missing, codes, dictionary, exact=self.atom_update == "exact"
             )
             history.append(float(errors.sum()))
             if self.progress is not None:
@@ -174,136 +160,5 @@ class KSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.n_iter_ = len(history)
         return self
 
-    def transform(self, X: ArrayLike, *, mask: ArrayLike | None = None) -> NDArray[Any]:
-        """Code patches over the learned dictionary by orthogonal matching pursuit.
-
-        Parameters
-        ----------
-        X : array of shape (n_patches, n_features)
-        mask : bool array of shape (n_patches, n_features), optional
-            True where a value is missing.
-
-        Returns
-        -------
-        array of shape (n_patches, n_components)
-            Codes; ``codes @ components_`` approximates X, also where values are missing.
-        """
-        check_is_fitted(self)
-        patches, missing = self._validated(X, mask, reset=False)
-        n_components, n_nonzero_coefs = (
-            len(self.components_),
-            self._n_nonzero_coefs(patches.shape[1]),
-        )
-        coding: Any = orthogonal_matching_pursuit(
-            patches,
-            self.components_.astype(patches.dtype, copy=False),
-            n_nonzero_coefs=min(n_nonzero_coefs, n_components),
-            mask=missing,
-            n_threads=self.n_threads,
-        )
-        codes: NDArray[Any] = coding.codes
-        return codes
-
-    def fit_transform(self, X: ArrayLike, y: Any = None, *, mask: ArrayLike | None = None) -> NDArray[Any]:
-        """Learn the dictionary, then code the same patches over it."""
-        return self.fit(X, y, mask=mask).transform(X, mask=mask)
-
-    def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
-        """Patches from codes, shape (n_patches, n_components): ``codes @ components_``."""
-        check_is_fitted(self)
-        return np.asarray(np.asarray(X) @ self.components_)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = self._nan_is_missing
-        return tags
-
-    @property
-    def _nan_is_missing(self) -> bool:
-        return self.missing_value is not None and math.isnan(self.missing_value)
-
-    @property
-    def _n_features_out(self) -> int:
-        return len(self.components_)
-
-    def _n_nonzero_coefs(self, n_features: int) -> int:
-        chosen = self.transform_n_nonzero_coefs
-        return max(1, n_features // 10) if chosen is None else chosen
-
-    def _validated_sizes(self, n_patches: int, n_features: int) -> tuple[int, int]:
-        n_components = min(n_features, n_patches) if self.n_components is None else self.n_components
-        check_integer("n_components", n_components, minimum=1)
-        check_integer("max_iter", self.max_iter, minimum=1)
-        check_number("tol", self.tol, minimum=0)
-        check_choice("atom_update", self.atom_update, ("approximate", "exact"))
-        if n_components > n_patches:
-            raise ParameterError(
-                f"{n_components} atoms cannot be learned from {n_patches} patches (n_samples={n_patches}); "
-                "give more patches or a smaller n_components."
-            )
-        n_nonzero_coefs = check_integer(
-            "transform_n_nonzero_coefs", self._n_nonzero_coefs(n_features), minimum=1
-        )
-        return n_components, min(n_nonzero_coefs, n_components)
-
-    def _validated(
-        self, X: ArrayLike, mask: ArrayLike | None, *, reset: bool
-    ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-        # Values under an explicit mask may be anything, NaN included, so they are zeroed before the check.
-        if mask is not None:
-            X = np.asarray(X)
-            given = np.asarray(mask)
-            if given.dtype != np.bool_ or given.shape != X.shape:
-                raise ParameterError(
-                    f"mask must be boolean and of the shape of X {X.shape}, True where a value is missing; "
-                    f"got {given.dtype} of shape {given.shape}."
-                )
-            X = np.where(given, 0, X)
-        patches = validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype=[np.float64, np.float32],
-            order="C",
-            ensure_all_finite="allow-nan" if self._nan_is_missing else True,
-        )
-        missing = None if mask is None else given
-        if self.missing_value is not None:
-            marked = np.isnan(patches) if self._nan_is_missing else patches == self.missing_value
-            missing = marked if missing is None else missing | marked
-            patches = np.where(marked, patches.dtype.type(0), patches)
-        if missing is not None and missing.all():
-            raise ParameterError("Every value is missing; give patches with observed values.")
-        return patches, missing if missing is not None and missing.any() else None
-
-    def _initial_dictionary(
-        self, patches: NDArray[Any], n_components: int, is_incomplete: bool
-    ) -> NDArray[Any]:
-        n_features = patches.shape[1]
-        side = math.isqrt(n_features)
-        init = self.dictionary_init
-        if init is None:
-            init = "cosine" if is_incomplete and side * side == n_features else "data"
-        if isinstance(init, str):
-            if check_choice("dictionary_init", init, ("data", "cosine")) == "data":
-                return atoms_from_patches(patches, n_components, check_random_state(self.random_state))
-            if side * side != n_features:
-                raise ParameterError(
-                    f'dictionary_init="cosine" needs square patches; {n_features} features are none. '
-                    "Give an array, such as cosine_dictionary((height, width), n_components)."
-                )
-            return cosine_dictionary(side, n_components, patches.dtype.type)
-        atoms = np.array(init, dtype=patches.dtype)
-        if atoms.shape != (n_components, n_features) or not np.isfinite(atoms).all():
-            raise ParameterError(
-                f"dictionary_init must be a finite array of shape {(n_components, n_features)}, got shape "
-                f"{atoms.shape}."
-            )
-        return normalized_rows(atoms)
-
-
-def _filled(patches: NDArray[Any], missing: NDArray[np.bool_]) -> NDArray[Any]:
-    """Fill missing values by the mean of the patch's observed values."""
-    observed = np.maximum(np.sum(~missing, axis=1, keepdims=True), 1)
-    means = np.sum(np.where(missing, 0, patches), axis=1, keepdims=True) / observed
-    return np.where(missing, means.astype(patches.dtype), patches)
+    def _code(self, patches: NDArray[Any], missing: Mask, dictionary: NDArray[Any], output: Any) -> Coding:
+        return pursue(patches, missing, dictionary, self.transform_n_nonzero_coefs, output, self.n_threads)

@@ -1,0 +1,120 @@
+// A dictionary from sums over the patches: A = Σ_i x_i x_iᵀ and B = Σ_i x_i s_iᵀ are all that
+//   min_D Σ_i ‖s_i − D x_i‖²,  ‖d_j‖ ≤ 1
+// depends on. It is solved by block coordinate descent, atom after atom:
+//   u = d_j + (b_j − Σ_m A_jm d_m) / A_jj,   d_j ← u / max(‖u‖, 1).
+// Source: J. Mairal, F. Bach, J. Ponce, G. Sapiro, "Online learning for matrix factorization and sparse coding",
+// 2010, algorithm 2.
+//
+// Missing values are completed by what the code says of them, s_ip = Σ_j x_ij d_jp: the sums then belong to an upper
+// bound of the error over the observed values that touches it at the present dictionary.
+#pragma once
+
+#include "gemm.hpp"
+#include "table.hpp"
+
+namespace sparsight {
+namespace {
+
+template <class T>
+void complete_patch(const Statistics<T>& s, std::int64_t patch, T* completed) {
+  const std::int64_t P = s.n_features;
+  for (std::int64_t p = 0; p < P; ++p) completed[p] = 0;
+  for (std::int64_t e = s.indptr[patch]; e < s.indptr[patch + 1]; ++e)
+    axpy(s.values[e], s.dictionary + s.indices[e] * P, completed, P);
+  const std::uint8_t* missing = s.missing + patch * P;
+  for (std::int64_t p = 0; p < P; ++p)
+    if (!missing[p]) completed[p] = s.patches[patch * P + p];
+}
+
+// Adds one patch to the sums; `completed` is room for n_features values.
+template <class T>
+void add_patch(const Statistics<T>& s, std::int64_t patch, void* completed) {
+  const std::int64_t P = s.n_features, first = s.indptr[patch], last = s.indptr[patch + 1];
+  const T* values = s.patches + patch * P;
+  if (s.missing != nullptr) {
+    complete_patch(s, patch, static_cast<T*>(completed));
+    values = static_cast<const T*>(completed);
+  }
+  for (std::int64_t e = first; e < last; ++e) {
+    const double code = s.values[e];
+    double* code_products = s.code_products + s.indices[e] * s.n_atoms;
+    for (std::int64_t f = first; f < last; ++f) code_products[s.indices[f]] += code * s.values[f];
+    double* patch_products = s.patch_products + s.indices[e] * P;
+    for (std::int64_t p = 0; p < P; ++p) patch_products[p] += code * values[p];
+  }
+}
+
+// Copies one atom out of, or into, the panels of the matrix product over atoms: `panel_width` features of all atoms,
+// then the next features. Features are padded with zeros to whole panels.
+template <class T>
+void read_atom(const T* panels, std::int64_t n_atoms, std::int64_t atom, std::int64_t width, T* values) {
+  constexpr std::int64_t W = panel_width<T>;
+  for (std::int64_t p = 0; p < width; p += W) __builtin_memcpy(values + p, panels + p * n_atoms + atom * W, W * sizeof(T));
+}
+
+template <class T>
+void write_atom(const T* values, std::int64_t n_atoms, std::int64_t atom, std::int64_t width, T* panels) {
+  constexpr std::int64_t W = panel_width<T>;
+  for (std::int64_t p = 0; p < width; p += W) __builtin_memcpy(panels + p * n_atoms + atom * W, values + p, W * sizeof(T));
+}
+
+// Moves block_rows atoms, from `first` on, to their best places, one after another; returns the square of the longest
+// way. An atom that no code uses, or whose best place is zero, stays.
+//
+// The combinations Σ_m A_jm d_m of the whole block are one matrix product; within it, each move is passed on to the
+// atoms that follow.
+template <class T>
+T place_atoms(const double* code_products, const double* patch_products, std::int64_t n_atoms, std::int64_t n_features,
+              std::int64_t first, T* panels, void* block) {
+  const std::int64_t width = round_up(n_features, panel_width<T>);
+  const std::int64_t count = n_atoms - first < block_rows ? n_atoms - first : block_rows;
+  Scratch scratch(block);
+  T* factors = scratch.take<T>(block_rows * n_atoms);
+  T* combinations = scratch.take<T>(block_rows * width);
+  T* old = scratch.take<T>(width);
+  T* fresh = scratch.take<T>(width);
+  __builtin_memset(factors, 0, static_cast<std::size_t>(block_rows * n_atoms) * sizeof(T));
+  for (std::int64_t i = 0; i < count; ++i) {
+    const double* products = code_products + (first + i) * n_atoms;
+    const double energy = products[first + i];
+    if (energy > 0)
+      for (std::int64_t m = 0; m < n_atoms; ++m) factors[i * n_atoms + m] = T(products[m] / energy);
+  }
+  product(factors, block_rows, panels, width, n_atoms, combinations);
+
+  T farthest = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t atom = first + i;
+    const double energy = code_products[atom * n_atoms + atom];
+    if (!(energy > 0)) continue;
+    read_atom(panels, n_atoms, atom, width, old);
+    for (std::int64_t p = 0; p < n_features; ++p)
+      fresh[p] = old[p] + T(patch_products[atom * n_features + p] / energy) - combinations[i * width + p];
+    for (std::int64_t p = n_features; p < width; ++p) fresh[p] = 0;
+    const T norm = square_root(dot(fresh, fresh, width));
+    if (!(norm > 0)) continue;
+    const T shrink = norm > 1 ? 1 / norm : T(1);
+    for (std::int64_t p = 0; p < width; ++p) fresh[p] *= shrink;
+    write_atom(fresh, n_atoms, atom, width, panels);
+    for (std::int64_t p = 0; p < width; ++p) fresh[p] -= old[p];
+    const T way = dot(fresh, fresh, width);
+    if (way > farthest) farthest = way;
+    for (std::int64_t later = i + 1; later < count; ++later)
+      axpy(factors[later * n_atoms + atom], fresh, combinations + later * width, width);
+  }
+  return farthest;
+}
+
+template <class T>
+std::size_t place_scratch_bytes(std::int64_t n_atoms, std::int64_t n_features) {
+  const std::int64_t width = round_up(n_features, panel_width<T>);
+  Scratch scratch(nullptr);
+  scratch.take<T>(block_rows * n_atoms);
+  scratch.take<T>(block_rows * width);
+  scratch.take<T>(width);
+  scratch.take<T>(width);
+  return scratch.used();
+}
+
+}  // namespace
+}  // namespace sparsight

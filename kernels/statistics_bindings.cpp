@@ -1,0 +1,106 @@
+// Python bindings of the learning statistics and of the dictionary that follows from them (statistics.hpp).
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "batch.hpp"
+
+namespace sparsight {
+namespace {
+
+using Sums = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+template <class T>
+void add_statistics(const Matrix<T>& patches, const Matrix<T>& dictionary, const Line<std::int64_t>& indptr,
+                    const Line<std::int32_t>& indices, const Line<T>& values, const Mask& missing,
+                    const Sums& code_products, const Sums& patch_products) {
+  const std::size_t n = patches.shape(0), n_features = patches.shape(1), n_atoms = dictionary.shape(0);
+  require(dictionary.shape(1) == n_features, "patches and dictionary differ in their number of features");
+  require(!missing || (missing->shape(0) == n && missing->shape(1) == n_features), "patches and mask differ in shape");
+  require(code_products.shape(0) == n_atoms && code_products.shape(1) == n_atoms &&
+              patch_products.shape(0) == n_atoms && patch_products.shape(1) == n_features,
+          "the sums do not fit the dictionary");
+  require(indptr.shape(0) == n + 1 && indptr.data()[0] == 0 &&
+              std::size_t(indptr.data()[n]) == values.shape(0) && indices.shape(0) == values.shape(0),
+          "codes do not form a CSR matrix with one row per patch");
+  for (std::size_t i = 0; i < n; ++i)
+    require(indptr.data()[i] <= indptr.data()[i + 1], "codes do not form a CSR matrix with one row per patch");
+  for (std::size_t e = 0; e < values.shape(0); ++e)
+    require(indices.data()[e] >= 0 && std::size_t(indices.data()[e]) < n_atoms, "codes name an atom that is not there");
+  const Statistics<T> statistics = {std::int64_t(n_features),
+                                    std::int64_t(n_atoms),
+                                    patches.data(),
+                                    missing ? reinterpret_cast<const std::uint8_t*>(missing->data()) : nullptr,
+                                    dictionary.data(),
+                                    indptr.data(),
+                                    indices.data(),
+                                    values.data(),
+                                    code_products.data(),
+                                    patch_products.data()};
+  const Kernels<T>& k = kernels_for<T>();
+  for_each_task(std::int64_t(n), 1, n_features * sizeof(T),
+                [&](std::int64_t i, void* scratch) { k.add_patch(statistics, i, scratch); });
+}
+
+template <class T>
+nb::tuple dictionary_from_statistics(const Matrix<double>& code_products, const Matrix<double>& patch_products,
+                                     const Matrix<T>& dictionary, std::int64_t n_sweeps, double tolerance) {
+  const std::int64_t n_atoms = dictionary.shape(0), n_features = dictionary.shape(1);
+  require(code_products.shape(0) == dictionary.shape(0) && code_products.shape(1) == dictionary.shape(0) &&
+              patch_products.shape(0) == dictionary.shape(0) && patch_products.shape(1) == dictionary.shape(1),
+          "the sums do not fit the dictionary");
+  const Kernels<T>& k = kernels_for<T>();
+  const std::int64_t width = k.panel_width, n_panels = (n_features + width - 1) / width;
+  std::vector<T> panels(n_panels * n_atoms * width, T(0));
+  const auto each_panel = [&](const auto& visit) {  // (place in the dictionary, place in the panels, length)
+    for (std::int64_t j = 0; j < n_atoms; ++j)
+      for (std::int64_t first = 0; first < n_features; first += width)
+        visit(j * n_features + first, first * n_atoms + j * width, std::min(width, n_features - first));
+  };
+  each_panel([&](std::int64_t from, std::int64_t to, std::int64_t length) {
+    std::copy_n(dictionary.data() + from, length, panels.data() + to);
+  });
+  // One task per block of atoms and sweep, in turn on this thread, so that Ctrl-C is noticed between blocks.
+  const std::int64_t n_blocks = (n_atoms + k.block_rows - 1) / k.block_rows;
+  std::int64_t n_done = 0;
+  T farthest = 0;
+  bool at_rest = false;
+  for_each_task(n_sweeps * n_blocks, 1, k.place_scratch_bytes(n_atoms, n_features),
+                [&](std::int64_t task, void* scratch) {
+    const std::int64_t block = task % n_blocks;
+    if (block == 0) {
+      at_rest = at_rest || (n_done > 0 && farthest <= T(tolerance * tolerance));
+      farthest = 0;
+      n_done += at_rest ? 0 : 1;
+    }
+    if (at_rest) return;
+    farthest = std::max(farthest, k.place_atoms(code_products.data(), patch_products.data(), n_atoms, n_features,
+                                                block * k.block_rows, panels.data(), scratch));
+  });
+  NewArray<T> updated({std::size_t(n_atoms), std::size_t(n_features)}, false);
+  each_panel([&](std::int64_t to, std::int64_t from, std::int64_t length) {
+    std::copy_n(panels.data() + from, length, updated.data() + to);
+  });
+  return nb::make_tuple(updated.release(), n_done);
+}
+
+template <class T>
+void bind(nb::module_& m) {
+  m.def("add_statistics", &add_statistics<T>, nb::arg("patches").noconvert(), nb::arg("dictionary").noconvert(),
+        nb::arg("indptr").noconvert(), nb::arg("indices").noconvert(), nb::arg("values").noconvert(), nb::kw_only(),
+        nb::arg("missing").none(), nb::arg("code_products").noconvert(), nb::arg("patch_products").noconvert());
+  m.def("dictionary_from_statistics", &dictionary_from_statistics<T>, nb::arg("code_products").noconvert(),
+        nb::arg("patch_products").noconvert(), nb::arg("dictionary").noconvert(), nb::kw_only(), nb::arg("n_sweeps"),
+        nb::arg("tolerance"));
+}
+
+}  // namespace
+
+void bind_statistics(nb::module_& m) {
+  bind<float>(m);
+  bind<double>(m);
+}
+
+}  // namespace sparsight
