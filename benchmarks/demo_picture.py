@@ -2,7 +2,7 @@
 
     sparsight demo && python -m benchmarks.demo_picture sparsight-demo NAME
 
-NAME is one of the demo's new images, such as fibres_3.
+NAME is one of the demo's new images, such as fibres_1.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
+import sparsight as sp
 from benchmarks._documents import DOCS
-from sparsight.images import read_image
-from sparsight.inspection import AnomalyDetector
-from sparsight.report.drawing import heat_map, overlay, view
+from sparsight.report.colours import TOP, heat_colours, scale_position
+from sparsight.report.drawing import heat_map
 
 
 def main() -> None:
@@ -24,20 +25,27 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("name")
     arguments = parser.parse_args()
-    detector = AnomalyDetector.load(arguments.folder / "fibres.sparsight")
-    found = detector.inspect(read_image(arguments.folder / "new" / f"{arguments.name}.tif"))
-    heat = heat_map(found)
-    panels = {
-        "never seen before": view(found.image),
-        f"{len(found.defects)} defects found and measured": overlay(found, heat),
-        "heat map: blue is normal, yellow is not": heat,
-    }
-    height, width = found.score_map.shape
-    figure = Figure(figsize=(12, 12 / 3 * height / width + 0.35), layout="constrained")
-    for axes, (title, picture) in zip(np.ravel(figure.subplots(1, 3)), panels.items(), strict=True):
+    folder, name = arguments.folder, arguments.name
+    found = sp.AnomalyDetector.load(folder / "fibres.sparsight").inspect(folder / "new" / f"{name}.tif")
+    drawn = sp.read_image(folder / "found" / f"{name}_overlay.png")
+
+    height, width = found.mask.shape
+    figure = Figure(figsize=(12, 6 * height / width + 0.75))
+    panels = figure.subplots(1, 2)
+    figure.subplots_adjust(left=0.004, right=0.996, top=0.93, bottom=0.11, wspace=0.015)
+    titles = (f"{len(found.defects)} defects found", "scores, in multiples of the threshold")
+    for axes, picture, title in zip(panels, (drawn.pixels, heat_map(found)), titles, strict=True):
         axes.imshow(picture)
-        axes.set_title(title, fontsize=11)
-        axes.axis("off")
+        axes.set_title(title, loc="left", fontsize=12)
+        axes.set_axis_off()
+    ticks = (0.0, 0.5, 1.0, 2.0, TOP)
+    ratios = np.concatenate([np.linspace(0, 1, 128), np.geomspace(1.001, TOP, 128)])
+    bar = panels[1].inset_axes((0.0, -0.07, 1.0, 0.045))
+    bar.imshow(np.arange(256)[None], cmap=ListedColormap(heat_colours(ratios) / 255), aspect="auto")
+    bar.set_yticks([])
+    bar.set_xticks(
+        [256 * float(scale_position(tick)) for tick in ticks], [f"{tick:g}" for tick in ticks], fontsize=10
+    )
     (DOCS / "pictures").mkdir(exist_ok=True)
     figure.savefig(DOCS / "pictures" / "demo.png", dpi=100)
 

@@ -10,12 +10,11 @@ import typer
 from ._options import Open
 from .evaluate import evaluate
 from .inspect import inspect
-from .train import Recipe, train
+from .train import train
 
 SHAPE = (512, 768)
 MAGNIFICATION = 1.4
-PATCH_SIZE = 40  # pixels: a few fibres
-FALSE_ALARM_RATE = 0.0001  # 40 pixels of an image: less than the smallest defect
+FALSE_ALARM_RATE = 0.0001  # so that good images stay free of alarms
 N_GOOD = 3
 DEFECTS: tuple[tuple[str, ...], ...] = (
     ("hole", "film"),
@@ -50,15 +49,8 @@ def demo(
     say(f"Made {N_GOOD} good micrographs of nanofibres in {quoted(good)}, {len(DEFECTS)} new ones in")
     say(f"{quoted(new)}, and masks of their known defects in {quoted(truth)}.")
 
-    options = ["--recipe", Recipe.SINGLE_SCALE, "--patch-size", PATCH_SIZE]
-    _show_command("train", good, "-o", model, *options, "--false-alarm-rate", FALSE_ALARM_RATE)
-    train(
-        images=[good],
-        output=model,
-        recipe=Recipe.SINGLE_SCALE,
-        patch_size=PATCH_SIZE,
-        false_alarm_rate=FALSE_ALARM_RATE,
-    )
+    _show_command("train", good, "-o", model, "--false-alarm-rate", FALSE_ALARM_RATE)
+    train(images=[good], output=model, false_alarm_rate=FALSE_ALARM_RATE)
 
     _show_command("inspect", model, new, "-o", found)
     inspect(model=model, images=[new], output=found)

@@ -143,4 +143,6 @@ def _print(result: Evaluation) -> None:
 
 
 def _figure(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.4f}"
+    if math.isnan(value):
+        return "–"
+    return f"{value:.4f}" if value >= 0.001 or value == 0 else f"{value:.1e}"
