@@ -122,6 +122,17 @@ def test_fail_on_defect(sparsight, data, found, image, code):
     assert sparsight(*words, "--fail-on-defect").code == code
 
 
+@pytest.mark.parametrize("has_browser", [True, False])
+def test_the_report_can_be_opened(sparsight, data, found, monkeypatch, has_browser):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", lambda uri: opened.append(uri) or has_browser)
+    words = ["inspect", data / "model.sparsight", data / "new" / "fine.png", "-o", found, "--open"]
+    ended = sparsight(*words)
+    assert ended.code == 0
+    assert opened == [(found / "report.html").resolve().as_uri()]
+    assert ended.err == "" if has_browser else "no browser" in ended.err
+
+
 def test_another_threshold_is_used_and_said(sparsight, data, found):
     ended = sparsight("inspect", data / "model.sparsight", data / "new", "-o", found, "--threshold", 1e6)
     assert "0 of 3 images defective" in ended.out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,6 +44,14 @@ def quoted(path: object) -> str:
     from rich.markup import escape
 
     return f"[bold]{escape(str(path))}[/bold]"
+
+
+def show_in_browser(page: Path) -> None:
+    """Open a page in the browser, or say that there is none."""
+    import webbrowser
+
+    if not webbrowser.open(page.resolve().as_uri()):
+        warn(f"there is no browser to open; look at '{page}' yourself")
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def demo(
       sparsight demo
       sparsight demo try/ --open
     """
-    from ._console import quoted, say
+    from ._console import quoted, say, show_in_browser
 
     good, new, truth = folder / "good", folder / "new", folder / "truth"
     model, found = folder / "fibres.sparsight", folder / "found"
@@ -63,7 +63,7 @@ def demo(
     say()
     say(f"Now open the report: {quoted(report.resolve().as_uri())}")
     if open_report:
-        typer.launch(report.resolve().as_uri())
+        show_in_browser(report)
 
 
 def _make_samples(good: Path, new: Path, truth: Path) -> None:

@@ -68,7 +68,7 @@ def inspect(
     from sparsight.images import list_images
     from sparsight.report import InspectionRun, model_card
 
-    from ._console import warn
+    from ._console import show_in_browser, warn
     from ._masks import ignored_parts
 
     detector = AnomalyDetector.load(model)
@@ -79,7 +79,7 @@ def inspect(
     report = run.finish()
     _print(run, report)
     if open_report:
-        typer.launch(report.resolve().as_uri())
+        show_in_browser(report)
     failed = [record for record in run.records if record.error is not None]
     for record in failed:
         warn(f"not inspected: {record.error}")
@@ -96,7 +96,7 @@ def _inspect_all(
     threshold: float | None,
     run: InspectionRun,
 ) -> None:
-    from sparsight.errors import ImageError
+    from sparsight.errors import SparsightError
     from sparsight.images import read_image, read_mask
 
     from ._console import progress_bar
@@ -110,7 +110,7 @@ def _inspect_all(
                 height, width = image.pixels.shape[:2]
                 mask = None if part is None else read_mask(part, (height, width))
                 inspection = detector.inspect(image, mask, threshold=threshold)
-            except ImageError as error:
+            except SparsightError as error:
                 run.add_failure(name, file, str(error))
             else:
                 run.add(name, file, inspection)
