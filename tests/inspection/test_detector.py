@@ -79,7 +79,7 @@ def test_masked_pixels_are_ignored(detector):
     found = detector.inspect(image, mask=np.pad(truth, 0) | np.roll(truth, 1, 0) | np.roll(truth, -1, 0))
     assert np.isnan(found.score_map[truth]).all()
     assert not found.mask[truth].any()
-    assert found.mask.mean() < 0.07  # patches beside the damage still see part of it
+    assert found.mask.mean() < 0.08  # patches beside the damage still see part of it
 
 
 def test_training_masks_keep_damage_out_of_the_model():
@@ -102,9 +102,9 @@ def test_reproducible_and_inputs_unchanged():
     assert all(np.array_equal(image, copy) for image, copy in zip(images, copies, strict=True))
 
 
-def test_one_image_is_calibrated_on_its_halves_with_a_warning():
+def test_one_image_is_calibrated_on_its_strips_with_a_warning():
     detector = AnomalyDetector().fit([texture(0)])
-    assert detector.calibration_.how == "two halves of one image"
+    assert detector.calibration_.how == "strips of one image"
     assert "one image" in detector.calibration_.warning
     assert detector.inspect(damaged(5)[0]).verdict == "defective"
 

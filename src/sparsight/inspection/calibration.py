@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsight.errors import ParameterError, SparsightError
-from sparsight.inspection.scorers import Observed, Progress, Scorer
+from sparsight.inspection.scorers import Fold, Observed, Progress, Scorer
 
 _MAX_FOLDS = 5
+_MAX_FOLDS_OF_ONE_IMAGE = 4
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Calibration:
         Normal images, and pixels in them, that the threshold was computed from.
     how : str
         How the scores came about: ``"leave-one-image-out"``, ``"folds of images"``,
-        ``"two halves of one image"``, ``"the training images themselves"`` or ``"given"``.
+        ``"strips of one image"``, ``"the training images themselves"`` or ``"given"``.
     warning : str or None
         What a user should know before relying on the promise.
     """
@@ -78,11 +79,12 @@ def conformal_threshold(score_maps: Sequence[NDArray[np.floating]], false_alarm_
 
 def n_folds(images: Sequence[Observed]) -> int:
     """How many models `calibrate_on_folds` trains for these images."""
-    return 2 if len(images) == 1 else min(_MAX_FOLDS, len(images))
+    if len(images) == 1:
+        return min(_MAX_FOLDS_OF_ONE_IMAGE, len(images[0].strips()))
+    return min(_MAX_FOLDS, len(images))
 
 
 def calibrate_on_folds(
-    new_scorer: Callable[[], Scorer],
     trained: Scorer,
     images: Sequence[Observed],
     false_alarm_rate: float,
@@ -91,21 +93,19 @@ def calibrate_on_folds(
 ) -> tuple[float, Calibration]:
     """Threshold from the scores of each training image by a model that was not trained on it.
 
-    Each image in turn is left out (of more than five, a fifth at a time), or, with only one image, every other
-    strip of it.
+    Each image in turn is left out (of more than five, a fifth at a time), or, with only one image, every
+    fourth strip of it.
 
     Parameters
     ----------
-    new_scorer : callable
-        Makes an untrained scorer.
     trained : Scorer
-        Trained on all images: scores them when they are too small to leave a part out.
+        Trained on all images; also scores them when they are too small to leave a part out.
     images : sequence of Observed
         Normal images.
     false_alarm_rate : float
     random_state : RandomState
     progress : callable
-        Called before each fold, counting from 1.
+        Called after each fold, counting from 1.
 
     Returns
     -------
@@ -115,10 +115,9 @@ def calibrate_on_folds(
     folds, how, warning = _folds(images)
     scores: list[NDArray[np.float32]] = []
     try:
-        for done, (training, held_out) in enumerate(folds, start=1):
+        for done, part in enumerate(trained.left_out(folds, random_state), start=1):
             progress(done, len(folds) + 1, "calibrating on images left out")
-            scorer = new_scorer().fit(training, random_state)
-            scores += [scorer.score(image) for image in held_out]
+            scores += part
     except SparsightError:
         # All images together were enough to learn from, so what is left without some is too little.
         scores = [trained.score(image) for image in images]
@@ -134,18 +133,24 @@ def calibrate_on_folds(
 
 def _folds(
     images: Sequence[Observed],
-) -> tuple[list[tuple[list[Observed], list[Observed]]], str, str | None]:
+) -> tuple[list[Fold], str, str | None]:
     """Training and held-out parts such that every image is held out once; how, and a warning."""
     if len(images) == 1:
-        first, second = images[0].interleaved_halves()
+        # Every fourth strip in turn: plain halves would differ by what varies slowly, such as the lighting.
+        strips = images[0].strips()
+        n_groups = min(_MAX_FOLDS_OF_ONE_IMAGE, len(strips))
+        parts: list[Fold] = [
+            ([strip for i, strip in enumerate(strips) if i % n_groups != group], strips[group::n_groups])
+            for group in range(n_groups)
+        ]
         warning = (
-            "The threshold rests on one image, of which every other strip served to judge the rest: other good "
-            "images may differ more from it than its strips from each other. Calibrate on more good images "
-            "before relying on the rate."
+            "The threshold rests on one image, whose strips were left out in turn: other good images may differ "
+            "more from it than its strips from each other. Calibrate on more good images before relying on the "
+            "rate."
         )
-        return [(first, second), (second, first)], "two halves of one image", warning
+        return parts, "strips of one image", warning
     groups = [range(k, len(images), _MAX_FOLDS) for k in range(n_folds(images))]
-    folds = [
+    folds: list[Fold] = [
         ([image for i, image in enumerate(images) if i not in group], [images[i] for i in group])
         for group in groups
     ]

@@ -48,29 +48,53 @@ class MixtureDensity:
         from sklearn.mixture import GaussianMixture
 
         mixture = GaussianMixture(
-            n_components, reg_covar=regularization, max_iter=40, tol=3e-3, random_state=random_state
+            n_components, reg_covar=regularization, max_iter=25, tol=3e-3, random_state=random_state
         )
         with warnings.catch_warnings():
             # The likelihood has levelled off long before the parameters have.
             warnings.simplefilter("ignore", ConvergenceWarning)
             mixture.fit(np.asarray(features, np.float64))
-        factors = mixture.precisions_cholesky_
-        log_weights = np.log(mixture.weights_) + np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
-        return cls(
-            log_weights.astype(np.float32),
-            mixture.means_.astype(np.float32),
-            np.ascontiguousarray(factors, np.float32),
+        return cls._of_components(mixture.weights_, mixture.means_, mixture.precisions_cholesky_)
+
+    def refined(self, features: NDArray[np.float32], *, regularization: float) -> MixtureDensity:
+        """One more step of expectation maximisation, to feature vectors of shape (n, n_features).
+
+        Where these are a part of those that the mixture was fitted to, the components come out as if the rest
+        had never been there, but for the choice of which vector belongs to which. Components that hardly
+        explain any of them vanish.
+        """
+        log_densities = np.concatenate(
+            [self._log_densities(features[s : s + _AT_A_TIME]) for s in range(0, len(features), _AT_A_TIME)]
         )
+        shares = np.exp(log_densities - logsumexp(log_densities, axis=1, keepdims=True)).astype(np.float64)
+        totals = shares.sum(axis=0)
+        kept = totals > features.shape[1]
+        shares, totals = shares[:, kept], totals[kept]
+        vectors = features.astype(np.float64)
+        means = (shares.T @ vectors) / totals[:, np.newaxis]
+        factors = []
+        for share, total, mean in zip(shares.T, totals, means, strict=True):
+            deviations = vectors - mean
+            covariance = (deviations * share[:, np.newaxis]).T @ deviations / total
+            factors.append(_inverse_factor(covariance + regularization * np.eye(len(mean))))
+        return self._of_components(totals / totals.sum(), means, np.stack(factors))
 
     @classmethod
     def gaussian(cls, mean: NDArray[np.floating], covariance: NDArray[np.floating]) -> MixtureDensity:
         """One Gaussian, of shape (n_features,) and (n_features, n_features)."""
-        inverse_factor = np.linalg.inv(np.linalg.cholesky(covariance)).T
-        log_determinant = np.log(np.diagonal(inverse_factor)).sum()
+        return cls._of_components(
+            np.ones(1), np.asarray(mean)[np.newaxis], _inverse_factor(covariance)[np.newaxis]
+        )
+
+    @classmethod
+    def _of_components(
+        cls, weights: NDArray[np.floating], means: NDArray[np.floating], factors: NDArray[np.floating]
+    ) -> MixtureDensity:
+        log_weights = np.log(weights) + np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
         return cls(
-            np.array([log_determinant], np.float32),
-            np.asarray(mean, np.float32)[np.newaxis],
-            np.ascontiguousarray(inverse_factor[np.newaxis], np.float32),
+            log_weights.astype(np.float32),
+            np.ascontiguousarray(means, np.float32),
+            np.ascontiguousarray(factors, np.float32),
         )
 
     def covariance_within(self) -> NDArray[np.float64]:
@@ -83,13 +107,23 @@ class MixtureDensity:
 
     def log_density(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logarithm of the density at feature vectors, shape (n, n_features)."""
+        parts = [
+            logsumexp(self._log_densities(features[start : start + _AT_A_TIME]), axis=1)
+            for start in range(0, len(features), _AT_A_TIME)
+        ]
+        n_features = self.means.shape[1]
+        total = np.concatenate(parts) if parts else np.empty(0, np.float32)
+        return np.asarray(total - 0.5 * n_features * np.log(2 * np.pi), np.float32)
+
+    def _log_densities(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Weighted density of each component, shape (n, n_components), up to a constant."""
         n_components, n_features = self.means.shape
         factors = self.factors.transpose(1, 0, 2).reshape(n_features, -1)
         offsets = np.einsum("kf,kfg->kg", self.means, self.factors).ravel()
-        result = np.empty(len(features), np.float32)
-        for start in range(0, len(features), _AT_A_TIME):
-            part = slice(start, start + _AT_A_TIME)
-            whitened = (features[part] @ factors - offsets).reshape(-1, n_components, n_features)
-            distances = np.einsum("nkf,nkf->nk", whitened, whitened)
-            result[part] = logsumexp(self.log_weights - 0.5 * distances, axis=1)
-        return result - np.float32(0.5 * n_features * np.log(2 * np.pi))
+        whitened = (features @ factors - offsets).reshape(-1, n_components, n_features)
+        return np.asarray(self.log_weights - 0.5 * np.einsum("nkf,nkf->nk", whitened, whitened))
+
+
+def _inverse_factor(covariance: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Upper triangular U with covariance⁻¹ = U Uᵀ."""
+    return np.asarray(np.linalg.inv(np.linalg.cholesky(covariance)).T)

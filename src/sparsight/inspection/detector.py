@@ -69,7 +69,7 @@ class AnomalyDetector(BaseEstimator):
     false_alarm_rate : float
         Share of the pixels of an unseen good image that may lie above the threshold, on average over images.
         The threshold is computed from the scores of good images that the model was not trained on: each
-        image in turn is left out (of more than five, a fifth at a time), or, with only one image, every other
+        image in turn is left out (of more than five, a fifth at a time), or, with only one image, every fourth
         strip of it.
     threshold : float, optional
         Use this threshold, in units of the score, instead of a calibrated one.
@@ -189,7 +189,7 @@ class AnomalyDetector(BaseEstimator):
         self.scorer_ = scorer.fit(observed, random_state)
         if self.threshold is None:
             self.threshold_, self.calibration_ = calibrate_on_folds(
-                self._new_scorer, self.scorer_, observed, self.false_alarm_rate, random_state, report
+                self.scorer_, observed, self.false_alarm_rate, random_state, report
             )
         else:
             self.threshold_ = float(self.threshold)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +15,14 @@ from sparsight.features import cosine_basis, remove_mean
 from sparsight.inspection.group_penalty import GroupUse, choose_group_penalty
 from sparsight.inspection.normality import NormalityRegion
 from sparsight.inspection.rescaling import checked_scales, rescale
-from sparsight.inspection.scorers import PATCHES_AT_A_TIME, Observed, patch_masks, training_patches
+from sparsight.inspection.scorers import (
+    PATCHES_AT_A_TIME,
+    Fold,
+    Observed,
+    learned_anew,
+    patch_masks,
+    training_patches,
+)
 from sparsight.inspection.sparse_codes import code_patches, learn_atoms
 from sparsight.patches import PatchGrid
 
@@ -231,6 +238,12 @@ class IndicatorScorer:
         if self.group_use is None:
             return {}
         return {"group_use": self.group_use.to_dict(), "advice": self.group_use.advice}
+
+    def left_out(
+        self, folds: Iterable[Fold], random_state: np.random.RandomState
+    ) -> Iterator[list[NDArray[np.float32]]]:
+        """Score maps of the held-out part of each fold, everything being learned from the rest."""
+        return learned_anew(lambda: replace(self), folds, random_state)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what was learned, to be stored in a model file."""

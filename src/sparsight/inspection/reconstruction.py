@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,14 @@ from sparsight.coding import orthogonal_matching_pursuit
 from sparsight.dictionaries import KSVD
 from sparsight.errors import ParameterError
 from sparsight.features import Standardization
-from sparsight.inspection.scorers import PATCHES_AT_A_TIME, Observed, patch_masks, training_patches
+from sparsight.inspection.scorers import (
+    PATCHES_AT_A_TIME,
+    Fold,
+    Observed,
+    learned_anew,
+    patch_masks,
+    training_patches,
+)
 from sparsight.patches import PatchGrid
 
 
@@ -111,6 +118,12 @@ class ReconstructionScorer:
     def notes(self) -> dict[str, Any]:
         """What a user should know of the model: nothing that its parameters do not say."""
         return {}
+
+    def left_out(
+        self, folds: Iterable[Fold], random_state: np.random.RandomState
+    ) -> Iterator[list[NDArray[np.float32]]]:
+        """Score maps of the held-out part of each fold, everything being learned from the rest."""
+        return learned_anew(lambda: replace(self), folds, random_state)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what was learned, to be stored in a model file."""

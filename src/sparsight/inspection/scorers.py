@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol
@@ -33,19 +33,19 @@ class Observed:
         n_pixels: int = self.pixels.shape[0] * self.pixels.shape[1]
         return n_pixels - (0 if self.mask is None else int(self.mask.sum()))
 
-    def interleaved_halves(self) -> tuple[list[Observed], list[Observed]]:
-        """Cut across the longer side into strips; every other one, and the rest.
-
-        Two plain halves would differ by what varies slowly over the image, such as its lighting.
-        """
+    def strips(self) -> list[Observed]:
+        """Cut across the longer side into eight strips, or fewer when they would be narrow; at least two."""
         axis = int(self.pixels.shape[1] > self.pixels.shape[0])
         length = self.pixels.shape[axis]
-        n_strips = 2 * min(4, max(1, length // (2 * _NARROWEST_STRIP)))
+        n_strips = min(8, max(2, length // _NARROWEST_STRIP))
         borders = [length * number // n_strips for number in range(n_strips + 1)]
         cuts = [(slice(None),) * axis + (slice(*ends),) for ends in pairwise(borders)]
         strips = [Observed(self.pixels[cut], None if self.mask is None else self.mask[cut]) for cut in cuts]
-        strips = [strip for strip in strips if strip.mask is None or not strip.mask.all()]
-        return strips[::2], strips[1::2]
+        return [strip for strip in strips if strip.n_observed]
+
+
+Fold = tuple[Sequence[Observed], Sequence[Observed]]
+"""Images to learn from, and images held out from learning."""
 
 
 class Scorer(Protocol):
@@ -68,6 +68,12 @@ class Scorer(Protocol):
         """Learn from normal images."""
         ...
 
+    def left_out(
+        self, folds: Iterable[Fold], random_state: np.random.RandomState
+    ) -> Iterator[list[NDArray[np.float32]]]:
+        """Score maps of the held-out part of each fold, by models that did not learn from it."""
+        ...
+
     def score(self, image: Observed) -> NDArray[np.float32]:
         """Score map of shape (height, width); NaN where not observed."""
         ...
@@ -83,6 +89,15 @@ class Scorer(Protocol):
     def restore(self, arrays: dict[str, NDArray[Any]]) -> Scorer:
         """Take what was learned from a model file."""
         ...
+
+
+def learned_anew(
+    new_scorer: Callable[[], Scorer], folds: Iterable[Fold], random_state: np.random.RandomState
+) -> Iterator[list[NDArray[np.float32]]]:
+    """Score maps of the held-out part of each fold, everything being learned from the rest."""
+    for training, held_out in folds:
+        scorer = new_scorer().fit(training, random_state)
+        yield [scorer.score(image) for image in held_out]
 
 
 def patch_masks(grid: PatchGrid, mask: NDArray[np.bool_], rows: slice, n_channels: int) -> NDArray[np.bool_]:
