@@ -126,7 +126,9 @@ def test_threshold_can_be_given_and_overridden():
 
 def test_colour_and_many_channels_and_sixteen_bits():
     for n_channels, dtype, gain in ((3, np.uint8, 1), (5, np.uint16, 256)):
-        good = np.stack([texture(k) for k in range(n_channels)], axis=-1).astype(dtype) * dtype(gain)
+        good = np.stack([texture(k, (224, 288)) for k in range(n_channels)], axis=-1).astype(dtype) * dtype(
+            gain
+        )
         bad = good.copy()
         bad[40:60, 40:60] = np.iinfo(dtype).max
         detector = AnomalyDetector().fit([good])

@@ -266,5 +266,6 @@ class IndicatorScorer:
 def _two_parts(images: Sequence[Observed]) -> tuple[list[Observed], list[Observed]]:
     """One part of the images to learn atoms from, and one to measure normal indicators on."""
     if len(images) == 1:
-        return images[0].interleaved_halves()
+        strips = images[0].strips()
+        return strips[::2], strips[1::2]
     return list(images[::2]), list(images[1::2])

@@ -20,6 +20,7 @@ from sparsight.inspection.synthetic_defects import paste_defects
 
 _LEVELS = ("full", "half")
 _POSITIONS_TO_LEARN_FROM = 16_000
+_ENOUGH_TO_KEEP_DICTIONARIES = 2_000
 _CROP = 320
 _CROPS = 10
 _AREA_OF_DEFECTS = 0.1
@@ -86,12 +87,13 @@ class LikelihoodScorer:
     ) -> Iterator[list[NDArray[np.float32]]]:
         """Score maps of the held-out part of each fold.
 
-        Of several training images, the dictionaries and synthetic defects are kept, of which each image is a
-        small part; the densities, which decide what is normal, are learned without the part held out. Of the
-        strips of a single image, everything is learned anew.
+        Of several large training images, the dictionaries and synthetic defects are kept, of which each image
+        is a small part; the densities, which decide what is normal, are learned without the part held out. Of
+        small images, and the strips of a single one, everything is learned anew.
         """
         for training, held_out in folds:
-            if all(image in self._learning.measured for image in training):
+            known = all(image in self._learning.measured for image in training)
+            if known and self._n_separate(training) > _ENOUGH_TO_KEEP_DICTIONARIES:
                 ratio = self._learned(training, random_state, whole=self.ratio)
                 yield [
                     self._to_pixels(image, ratio.score(self._training_features(image))) for image in held_out
@@ -118,10 +120,14 @@ class LikelihoodScorer:
             features,
             self._learning.odd,
             resolvable=self._resolvable(features.shape[1] // len(self.levels)),
-            n_separate=sum(image.n_observed for image in images) / self.resolution**2,
+            n_separate=self._n_separate(images),
             random_state=random_state,
             whole=whole,
         )
+
+    def _n_separate(self, images: Sequence[Observed]) -> float:
+        """How many scores that have nothing in common there is room for."""
+        return sum(image.n_observed for image in images) / self.resolution**2
 
     def _training_features(self, image: Observed) -> NDArray[np.float32]:
         measured = self._learning.measured
@@ -148,8 +154,8 @@ class LikelihoodScorer:
         return score
 
     def _resolvable(self, n_features: int) -> NDArray[np.float64]:
-        """Differences of the features that are no sign of anything: 5 % of contrast, or of a ratio."""
-        units = np.full((len(self.levels), n_features), 0.05)
+        """Differences of the features that are no sign of anything: 3 % of contrast, or of a ratio."""
+        units = np.full((len(self.levels), n_features), 0.03)
         for level, row in zip(self.levels, units, strict=True):
             row[: n_features - level.n_derived] *= level.contrast / level.patch_size
         return units.ravel()
