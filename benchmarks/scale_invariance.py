@@ -1,6 +1,6 @@
 """The experiment of ICIP 2016: seven methods at magnifications known and unknown to the training.
 
-    python -m benchmarks.scale_invariance [--data DIR] [--quick] [--only nanofibres nanotwice kth]
+    python -m benchmarks.scale_invariance [--data DIR] [--quick] [--only NAME]
 
 Synthetic nanofibres, rendered at true magnifications, need no data. DIR holds `nanotwice/` (images and masks
 are shrunk in software) and `kth_tips2/` (materials photographed from several distances; discs of the other
@@ -28,14 +28,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of nanotwice/ and kth_tips2/")
     parser.add_argument("--quick", action="store_true", help="few, small images: minutes instead of hours")
-    parser.add_argument("--only", nargs="+", choices=["nanofibres", "nanotwice", "kth"])
+    parser.add_argument("--only", metavar="NAME", help='e.g. nanotwice, kth, nanofibres, "nanofibres sparse"')
     arguments = parser.parse_args()
     sets = nanofibre_mats(arguments.quick)
     if arguments.data is not None:
         sets += nanotwice(arguments.data / "nanotwice", arguments.quick)
         sets += kth_tips(arguments.data / "kth_tips2", arguments.quick)
     for experiment in sets:
-        if arguments.only and not experiment.name.startswith(tuple(arguments.only)):
+        if arguments.only and not experiment.name.startswith(arguments.only):
             continue
         started = time.process_time()
         results = Results(experiment.name)

@@ -19,6 +19,7 @@ import sparsight
 from sparsight._checks import check_choice, check_integer, check_number
 from sparsight.errors import ModelError, ParameterError
 from sparsight.images import Image, as_image
+from sparsight.inspection.any_scale import AnyScaleScorer
 from sparsight.inspection.calibration import Calibration, calibrate_on_folds, n_folds
 from sparsight.inspection.defects import Inspection, find_defects
 from sparsight.inspection.intake import ImageLike, load_training_images, observe
@@ -34,7 +35,7 @@ METHODS: dict[str, Callable[..., Scorer]] = {
     "reconstruction": ReconstructionScorer,
     **PAPER_METHODS,
 }
-_PASSED_ON = ("patch_size", "stride", "n_components", "n_nonzero_coefs", "scales", "unit_norm")
+_PASSED_ON = ("patch_size", "stride", "n_components", "n_nonzero_coefs", "scales", "match_noise", "unit_norm")
 
 
 class AnomalyDetector(BaseEstimator):
@@ -61,8 +62,12 @@ class AnomalyDetector(BaseEstimator):
         number of non-zeros.
     scales : sequence of float, optional
         Factors, relative to the training images, of the magnifications to be ready for: the training images
-        are shrunk by each. By default 1, 0.75 and 0.5 for the four methods for several magnifications, and 1
-        for the three for one.
+        are shrunk by each. "universal" is ready for all from the largest to the smallest and judges each
+        place at the scale that it looks like; by default at 1 only. Of the methods of ICIP 2016, the four for
+        several magnifications have 1, 0.75 and 0.5 by default, the three for one have 1.
+    match_noise : bool, optional
+        With "universal" and `scales`: whether images to inspect were taken at their magnification and so
+        have the noise of any image (by default), or were shrunk in software, which removes noise.
     unit_norm : bool, optional
         Whether the methods of ICIP 2016 scale patches to unit norm before coding them (so by default), or
         code them as they are (as that article does).
@@ -122,6 +127,7 @@ class AnomalyDetector(BaseEstimator):
         n_components: int | None = None,
         n_nonzero_coefs: int | None = None,
         scales: Sequence[float] | None = None,
+        match_noise: bool | None = None,
         unit_norm: bool | None = None,
         false_alarm_rate: float = 0.001,
         threshold: float | None = None,
@@ -135,6 +141,7 @@ class AnomalyDetector(BaseEstimator):
         self.n_components = n_components
         self.n_nonzero_coefs = n_nonzero_coefs
         self.scales = scales
+        self.match_noise = match_noise
         self.unit_norm = unit_norm
         self.false_alarm_rate = false_alarm_rate
         self.threshold = threshold
@@ -303,16 +310,19 @@ class AnomalyDetector(BaseEstimator):
         if self.min_area is not None:
             check_integer("min_area", self.min_area, minimum=1)
         chosen = {name: getattr(self, name) for name in _PASSED_ON if getattr(self, name) is not None}
-        known = inspect.signature(METHODS[self.method]).parameters
+        make = METHODS[self.method]
+        if self.method == "universal" and self.scales is not None:
+            make = AnyScaleScorer
+        known = inspect.signature(make).parameters
         for name, value in chosen.items():
             if name not in known:
                 raise ParameterError(f'The method "{self.method}" has no parameter {name}; leave it out.')
-            if name not in ("scales", "unit_norm"):
+            if name not in ("scales", "match_noise", "unit_norm"):
                 check_integer(name, value, minimum=2 if name == "patch_size" else 1)
         if "patch_size" in chosen and "stride" not in chosen:
-            default = METHODS[self.method]()
+            default = make()
             chosen["stride"] = max(1, chosen["patch_size"] * default.stride // default.patch_size)
-        return METHODS[self.method](n_threads=self.n_threads, **chosen)
+        return make(n_threads=self.n_threads, **chosen)
 
     def _min_area(self) -> int:
         if self.min_area is not None:

@@ -1,0 +1,246 @@
+"""The universal detector for a range of magnifications: one model, one threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from sparsight.errors import ParameterError
+from sparsight.inspection.acquisition_noise import AcquisitionNoise
+from sparsight.inspection.halving import half_size
+from sparsight.inspection.likelihood import LikelihoodScorer
+from sparsight.inspection.likelihood_ratio import LikelihoodRatio
+from sparsight.inspection.rescaling import checked_scales, rescale
+from sparsight.inspection.scorers import Fold, Observed
+
+_STEP = 0.87
+_NEIGHBOURHOOD = 48.0  # pixels: standard deviation of the weights with which a place's scale is judged
+_EVERY = 4
+_FLOOR = 0.05
+_POSITIONS_TO_LEARN_FROM = 8_000
+
+
+@dataclass
+class AnyScaleScorer(LikelihoodScorer):
+    r"""Likelihood ratio with the statistics of the magnification that each place looks like.
+
+    The training images are shrunk by factors σ from the largest to the smallest of `scales`, in steps of at
+    most 0.87, and given back the noise that shrinking takes away. Features are measured with dictionaries
+    learned on all of them; each σ has its own `LikelihoodRatio`. Around each position the σ is chosen that
+    maximises the mean, with Gaussian weights, of
+
+    .. math:: \max(\log p_\sigma(f), q_\sigma) - \sum_i \log s_{\sigma i},
+
+    s being the spread of each feature at that scale, and q the 5 % quantile on the training images, below
+    which a place only tells that it is odd. The score is that of the chosen σ.
+
+    Parameters
+    ----------
+    patch_size, stride, n_components, n_nonzero_coefs, n_threads
+        As in `LikelihoodScorer`.
+    scales : sequence of float
+        Magnifications to be ready for, relative to the training images: a range, from the largest to the
+        smallest.
+    match_noise : bool
+        Expect images taken at these magnifications. False: expect images shrunk in software, which have
+        less noise.
+    """
+
+    n_components: int = 192
+    scales: Sequence[float] = (1.0, 0.5)
+    match_noise: bool = True
+    steps: list[ScaleStatistics] = field(init=False, repr=False)
+    _copies: WeakKeyDictionary[Observed, list[Observed]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.scales = checked_scales(self.scales)
+
+    @property
+    def factors(self) -> list[float]:
+        """The scales that have statistics of their own, largest first."""
+        largest, smallest = self.scales[0], self.scales[-1]
+        n_steps = int(np.ceil(np.log(largest / smallest) / -np.log(_STEP) - 1e-3))
+        return [float(factor) for factor in np.geomspace(largest, smallest, n_steps + 1)]
+
+    def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> AnyScaleScorer:
+        """Learn dictionaries, and the densities of each scale, from normal images."""
+        self._copies = WeakKeyDictionary()
+        self._noise = AcquisitionNoise.of(list(images))
+        self._seed = int(random_state.randint(2**31))
+        every = [copy for image in images for copy in self._copied(image)]
+        halves = [half_size(copy, self.patch_size) for copy in every]
+        for level, level_images in zip(self.levels, (every, halves), strict=True):
+            level.fit(level_images, random_state)
+        self._odd = [
+            self._odd_features([self._copied(image)[step] for image in images], random_state)
+            for step in range(len(self.factors))
+        ]
+        self._measured: WeakKeyDictionary[Observed, NDArray[np.float32]] = WeakKeyDictionary()
+        self.steps = self._statistics(images, random_state)
+        return self
+
+    def left_out(
+        self, folds: Iterable[Fold], random_state: np.random.RandomState
+    ) -> Iterator[list[NDArray[np.float32]]]:
+        """Score maps, at every scale, of the held-out part of each fold."""
+        for training, held_out in folds:
+            steps = self._statistics(training, random_state, self.steps)
+            copies = [copy for image in held_out for copy in self._copied(image)]
+            yield [
+                self._to_pixels(copy, _score(self._features_of(copy), steps, self.stride)[0])
+                for copy in copies
+            ]
+
+    def score(self, image: Observed) -> NDArray[np.float32]:
+        """Score map: standard normal on good images of any scale; NaN where not observed."""
+        features = np.concatenate(list(self._strips(image)))
+        return self._to_pixels(image, _score(features, self.steps, self.stride)[0])
+
+    def scale_map(self, image: Observed) -> NDArray[np.float32]:
+        """The scale that each pixel was judged at."""
+        features = np.concatenate(list(self._strips(image)))
+        chosen = _score(features, self.steps, self.stride)[1]
+        return self._to_pixels(image, np.asarray(self.factors, np.float32)[chosen])
+
+    def _statistics(
+        self,
+        images: Sequence[Observed],
+        random_state: np.random.RandomState,
+        whole: list[ScaleStatistics] | None = None,
+    ) -> list[ScaleStatistics]:
+        steps = []
+        share = -(-_POSITIONS_TO_LEARN_FROM // len(images))
+        for step in range(len(self.factors)):
+            copies = [self._copied(image)[step] for image in images]
+            chosen = []
+            for copy in copies:
+                flat = self._features_of(copy).reshape(-1, self._features_of(copy).shape[-1])
+                flat = flat[~np.isnan(flat).any(axis=1)]
+                chosen.append(flat[random_state.permutation(len(flat))[:share]])
+            features = np.concatenate(chosen)
+            ratio = LikelihoodRatio.of(
+                features,
+                self._odd[step],
+                resolvable=self._resolvable(features.shape[1] // len(self.levels)),
+                n_separate=sum(copy.n_observed for copy in copies) / self.resolution**2,
+                random_state=random_state,
+                whole=None if whole is None else whole[step].ratio,
+            )
+            steps.append(ScaleStatistics.of(ratio, features))
+        return steps
+
+    def _copied(self, image: Observed) -> list[Observed]:
+        """The image at every scale."""
+        if image not in self._copies:
+            smallest = min(image.pixels.shape[:2]) * self.factors[-1]
+            if smallest < 4 * self.patch_size:
+                raise ParameterError(
+                    f"A training image of {image.pixels.shape[0]}×{image.pixels.shape[1]} pixels is too small to "
+                    f"be shrunk by {self.factors[-1]:g}; give larger images or larger scales."
+                )
+            random_state = np.random.RandomState(self._seed)
+            copies = [rescale(image, factor) for factor in self.factors]
+            if self.match_noise:
+                copies = [
+                    self._noise.restored(copy, factor, random_state) if factor < 1 else copy
+                    for copy, factor in zip(copies, self.factors, strict=True)
+                ]
+            self._copies[image] = copies
+        return self._copies[image]
+
+    def _features_of(self, copy: Observed) -> NDArray[np.float32]:
+        if copy not in self._measured:
+            self._measured[copy] = np.concatenate(list(self._strips(copy)))
+        return self._measured[copy]
+
+    def notes(self) -> dict[str, Any]:
+        """What a user should know of the model: the magnifications that it is ready for."""
+        return {"scales": [round(factor, 3) for factor in self.factors]}
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what was learned, to be stored in a model file."""
+        self.ratio = self.steps[0].ratio
+        arrays = super().arrays()
+        for number, step in enumerate(self.steps):
+            arrays |= {f"scale{number}.{key}": array for key, array in step.arrays().items()}
+        return arrays
+
+    def restore(self, arrays: dict[str, NDArray[Any]]) -> AnyScaleScorer:
+        """Take what was learned from a model file."""
+        super().restore(arrays)
+        self.steps = []
+        for number in range(len(self.factors)):
+            prefix = f"scale{number}."
+            own = {key.removeprefix(prefix): a for key, a in arrays.items() if key.startswith(prefix)}
+            self.steps.append(ScaleStatistics.restored(own))
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is only needed while learning."""
+        temporary = ("_copies", "_noise", "_seed", "_odd", "_measured", "_learning")
+        return {name: value for name, value in vars(self).items() if name not in temporary}
+
+
+@dataclass(frozen=True)
+class ScaleStatistics:
+    """What is normal at one scale, and how to compare its likelihood with that of other scales."""
+
+    ratio: LikelihoodRatio
+    floor: float
+    log_spread: float
+
+    @classmethod
+    def of(cls, ratio: LikelihoodRatio, features: NDArray[np.float32]) -> ScaleStatistics:
+        """Measure on the features of normal positions, shape (n, n_features)."""
+        log_density = ratio.normal.log_density(ratio.marginals.apply(features))
+        spread = np.log(np.std(features, axis=0, dtype=np.float64) + 1e-6)
+        return cls(ratio, float(np.quantile(log_density, _FLOOR)), float(spread.sum()))
+
+    def evidence(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How well vectors, shape (..., n_features), fit this scale; NaN where a feature is."""
+        flat = features.reshape(-1, features.shape[-1])
+        seen = ~np.isnan(flat).any(axis=1)
+        evidence = np.full(len(flat), np.nan, np.float32)
+        log_density = self.ratio.normal.log_density(self.ratio.marginals.apply(flat[seen]))
+        evidence[seen] = np.maximum(log_density, self.floor) - self.log_spread
+        return evidence.reshape(features.shape[:-1])
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what was measured, to be stored in a model file."""
+        return self.ratio.arrays() | {"comparison": np.array([self.floor, self.log_spread])}
+
+    @classmethod
+    def restored(cls, arrays: dict[str, NDArray[Any]]) -> ScaleStatistics:
+        """Take what was measured from a model file."""
+        return cls(LikelihoodRatio.restored(arrays), *map(float, arrays["comparison"]))
+
+
+def _score(
+    features: NDArray[np.float32], steps: list[ScaleStatistics], stride: int
+) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """Scores at the locally likeliest scale, and the number of that scale."""
+    # The scale varies slowly: every few positions are enough to tell it.
+    coarse = features[_EVERY // 2 :: _EVERY, _EVERY // 2 :: _EVERY]
+    evidence = np.stack([step.evidence(coarse) for step in steps])
+    # What is not observed counts the same for all scales.
+    evidence = np.where(np.isnan(evidence), np.float32(0), evidence)
+    sigma = _NEIGHBOURHOOD / (stride * _EVERY)
+    chosen = np.argmax([ndimage.gaussian_filter(part, sigma) for part in evidence], axis=0)
+    rows, columns = (
+        np.minimum(np.arange(length) // _EVERY, n - 1)
+        for length, n in zip(features.shape[:2], chosen.shape, strict=True)
+    )
+    chosen = chosen[np.ix_(rows, columns)]
+    scores = np.empty(features.shape[:2], np.float32)
+    for number, step in enumerate(steps):
+        here = chosen == number
+        if here.any():
+            scores[here] = step.ratio.score(features[here])
+    return scores, chosen

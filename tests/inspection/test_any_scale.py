@@ -1,0 +1,82 @@
+"""One model for a range of magnifications: the noise it expects, the scale it judges at, what it finds."""
+
+import numpy as np
+import pytest
+
+from sparsight.datasets import nanofibres
+from sparsight.errors import ParameterError
+from sparsight.inspection import AnomalyDetector
+from sparsight.inspection.acquisition_noise import AcquisitionNoise
+from sparsight.inspection.any_scale import AnyScaleScorer
+from sparsight.inspection.rescaling import rescale
+from sparsight.inspection.scorers import Observed
+
+
+def mat(seed, magnification=1.0, defects=None):
+    return nanofibres((224, 256), magnification=magnification, defects=defects, random_state=seed)
+
+
+def noisy_ramp(seed):
+    """Brightness from 0 to 200 with noise that grows from 2 to 6."""
+    ramp = np.tile(np.linspace(0, 200, 400), (300, 1))
+    noise = np.random.default_rng(seed).standard_normal(ramp.shape)
+    return Observed((ramp + (2 + ramp / 50) * noise).astype(np.float32))
+
+
+def test_noise_is_measured_as_a_function_of_brightness():
+    noise = AcquisitionNoise.of([noisy_ramp(0), noisy_ramp(1)])
+    assert np.allclose(noise.deviation, 2 + noise.brightness / 50, rtol=0.08)
+
+
+def test_noise_that_shrinking_removed_is_given_back():
+    image = noisy_ramp(0)
+    noise = AcquisitionNoise.of([image])
+    small = rescale(image, 0.5)
+    again = noise.restored(small, 0.5, np.random.RandomState(0))
+    assert AcquisitionNoise.of([small]).deviation.max() < 0.7 * noise.deviation.max()
+    restored = AcquisitionNoise.of([again])
+    assert np.allclose(restored.deviation, noise.deviation, rtol=0.12)
+
+
+@pytest.fixture(scope="module")
+def detector():
+    good = [mat(seed).image for seed in range(3)]
+    return AnomalyDetector(scales=(1, 0.5), n_components=64, false_alarm_rate=0.05, n_threads=1).fit(good)
+
+
+def test_scales_are_a_range_in_even_steps():
+    factors = AnyScaleScorer(scales=(1, 0.75, 0.5)).factors
+    assert np.allclose(factors, [1, 0.871, 0.758, 0.660, 0.574, 0.5], atol=1e-3)
+    assert AnyScaleScorer(scales=(0.6,)).factors == [pytest.approx(0.6)]
+
+
+def test_each_place_is_judged_at_its_own_scale(detector):
+    seen = {
+        scale: float(np.median(detector.scorer_.scale_map(pixels(mat(40, scale))))) for scale in (1.0, 0.5)
+    }
+    assert seen[1.0] > 0.8
+    assert seen[0.5] < 0.6
+
+
+def test_defects_stand_out_at_a_lower_magnification(detector):
+    sample = mat(50, 0.5, defects=["clot", "film"])
+    scores = detector.score_map(sample.image)
+    assert scores.shape == sample.mask.shape
+    assert np.median(scores[sample.mask]) > np.quantile(scores[~sample.mask], 0.7)
+
+
+def test_saved_model_scores_the_same(detector, tmp_path):
+    detector.save(tmp_path / "model.sparsight")
+    loaded = AnomalyDetector.load(tmp_path / "model.sparsight")
+    image = mat(60, 0.7).image
+    assert np.array_equal(loaded.score_map(image), detector.score_map(image))
+    assert loaded.provenance_["notes"]["scales"] == [1.0, 0.871, 0.758, 0.66, 0.574, 0.5]
+
+
+def test_images_too_small_to_shrink_are_refused():
+    with pytest.raises(ParameterError, match=r"too small to be shrunk by 0\.1"):
+        AnomalyDetector(scales=(1, 0.1)).fit([mat(0).image])
+
+
+def pixels(sample):
+    return Observed(sample.image.pixels.astype(np.float32))
