@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -14,7 +14,7 @@ from scipy import ndimage
 from sparsight.errors import ParameterError
 from sparsight.inspection.acquisition_noise import AcquisitionNoise
 from sparsight.inspection.halving import half_size
-from sparsight.inspection.likelihood import LikelihoodScorer
+from sparsight.inspection.likelihood import ENOUGH_TO_KEEP_DICTIONARIES, LikelihoodScorer
 from sparsight.inspection.likelihood_ratio import LikelihoodRatio
 from sparsight.inspection.rescaling import checked_scales, rescale
 from sparsight.inspection.scorers import Fold, Observed
@@ -89,14 +89,24 @@ class AnyScaleScorer(LikelihoodScorer):
     def left_out(
         self, folds: Iterable[Fold], random_state: np.random.RandomState
     ) -> Iterator[list[NDArray[np.float32]]]:
-        """Score maps, at every scale, of the held-out part of each fold."""
+        """Score maps, at every scale, of the held-out part of each fold.
+
+        As with one scale, dictionaries are kept only when many large images share them.
+        """
         for training, held_out in folds:
-            steps = self._statistics(training, random_state, self.steps)
             copies = [copy for image in held_out for copy in self._copied(image)]
-            yield [
-                self._to_pixels(copy, _score(self._features_of(copy), steps, self.stride)[0])
-                for copy in copies
-            ]
+            known = all(
+                image in self._copies and self._copies[image][0] in self._measured for image in training
+            )
+            if known and self._n_separate(training) > ENOUGH_TO_KEEP_DICTIONARIES:
+                steps = self._statistics(training, random_state, self.steps)
+                yield [
+                    self._to_pixels(copy, _score(self._features_of(copy), steps, self.stride)[0])
+                    for copy in copies
+                ]
+            else:
+                anew = replace(self).fit(training, random_state)
+                yield [anew.score(copy) for copy in copies]
 
     def score(self, image: Observed) -> NDArray[np.float32]:
         """Score map: standard normal on good images of any scale; NaN where not observed."""
@@ -129,7 +139,7 @@ class AnyScaleScorer(LikelihoodScorer):
                 features,
                 self._odd[step],
                 resolvable=self._resolvable(features.shape[1] // len(self.levels)),
-                n_separate=sum(copy.n_observed for copy in copies) / self.resolution**2,
+                n_separate=self._n_separate(copies),
                 random_state=random_state,
                 whole=None if whole is None else whole[step].ratio,
             )

@@ -20,7 +20,7 @@ from sparsight.inspection.synthetic_defects import paste_defects
 
 _LEVELS = ("full", "half")
 _POSITIONS_TO_LEARN_FROM = 16_000
-_ENOUGH_TO_KEEP_DICTIONARIES = 2_000
+ENOUGH_TO_KEEP_DICTIONARIES = 2_000
 _CROP = 320
 _CROPS = 10
 _AREA_OF_DEFECTS = 0.1
@@ -93,7 +93,7 @@ class LikelihoodScorer:
         """
         for training, held_out in folds:
             known = all(image in self._learning.measured for image in training)
-            if known and self._n_separate(training) > _ENOUGH_TO_KEEP_DICTIONARIES:
+            if known and self._n_separate(training) > ENOUGH_TO_KEEP_DICTIONARIES:
                 ratio = self._learned(training, random_state, whole=self.ratio)
                 yield [
                     self._to_pixels(image, ratio.score(self._training_features(image))) for image in held_out
