@@ -7,6 +7,7 @@
 #include <numeric>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "arrays.hpp"
@@ -19,22 +20,36 @@ inline void require(bool condition, const char* message) {
   if (!condition) throw std::invalid_argument(message);
 }
 
+// The callers in sparsight.coding check the arguments and explain; this only keeps a wrong call from reading outside
+// its arrays.
+template <class T>
+void check_shapes(const Matrix<T>& patches, const Matrix<T>& dictionary, const Mask& missing) {
+  require(patches.shape(1) == dictionary.shape(1), "patches and dictionary differ in their number of features");
+  require(dictionary.shape(0) > 0 && dictionary.shape(1) > 0, "the dictionary is empty");
+  require(!missing || (missing->shape(0) == patches.shape(0) && missing->shape(1) == patches.shape(1)),
+          "patches and mask differ in shape");
+}
+
 // The caller's dictionary in the form the kernels want, and the memory that holds it.
 template <class T>
 class PreparedDictionary {
  public:
-  // `unit_norm`: atoms are normalised and `scale` undoes it; zero atoms stay zero.
-  PreparedDictionary(const Matrix<T>& atoms, bool unit_norm, bool with_gram, bool with_squares)
-      : PreparedDictionary(atoms.data(), atoms.shape(0), atoms.shape(1), unit_norm, with_gram, with_squares) {}
+  // `unit_norm`: atoms are normalised and `scale` undoes it; zero atoms stay zero. `order`: the caller's numbers
+  // of the atoms in the order in which the kernels are to see them; empty for that of the caller.
+  PreparedDictionary(const Matrix<T>& atoms, bool unit_norm, bool with_gram, bool with_squares,
+                     std::vector<std::int32_t> order = {})
+      : PreparedDictionary(atoms.data(), atoms.shape(0), atoms.shape(1), unit_norm, with_gram, with_squares,
+                           std::move(order)) {}
   PreparedDictionary(const T* atoms, std::size_t n_atoms, std::size_t n_features, bool unit_norm, bool with_gram,
-                     bool with_squares) {
+                     bool with_squares, std::vector<std::int32_t> order = {})
+      : names_(std::move(order)) {
     const Kernels<T>& k = kernels_for<T>();
     const std::size_t padded = (n_atoms + k.atom_padding - 1) / k.atom_padding * k.atom_padding;
     atoms_.assign(padded * n_features, T(0));
     squared_norms_.assign(padded, T(0));
     scale_.assign(n_atoms, T(1));
     for (std::size_t j = 0; j < n_atoms; ++j) {
-      const T* from = atoms + j * n_features;
+      const T* from = atoms + (names_.empty() ? j : std::size_t(names_[j])) * n_features;
       double energy = 0;
       for (std::size_t p = 0; p < n_features; ++p) energy += double(from[p]) * double(from[p]);
       if (unit_norm) scale_[j] = energy > 0 ? T(1 / std::sqrt(energy)) : T(0);
@@ -50,7 +65,8 @@ class PreparedDictionary {
       k.pack(squares.data(), padded, n_features, squared_panels_.data());
     }
     view_ = {std::int64_t(n_atoms), std::int64_t(n_features), std::int64_t(padded), atoms_.data(),
-             squared_norms_.data(), scale_.data(), panels_.data(), with_squares ? squared_panels_.data() : nullptr, nullptr};
+             squared_norms_.data(), names_.empty() ? nullptr : names_.data(), scale_.data(), panels_.data(),
+             with_squares ? squared_panels_.data() : nullptr, nullptr};
     if (with_gram) {
       gram_.resize(padded * padded);
       k.gram(view_, gram_.data());
@@ -61,6 +77,7 @@ class PreparedDictionary {
   const Dictionary<T>& view() const { return view_; }
 
  private:
+  std::vector<std::int32_t> names_;
   std::vector<T> atoms_, squared_norms_, scale_, panels_, squared_panels_, gram_;
   Dictionary<T> view_{};
 };

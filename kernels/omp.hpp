@@ -44,33 +44,6 @@ void solve_codes(const GreedyState<T>& s, std::int64_t k, std::int64_t count) {
   }
 }
 
-// ‖patch − Σ codes · atoms‖²
-template <class T>
-T squared_residual(const Dictionary<T>& d, const T* patch, const std::int32_t* support, const T* codes,
-                   std::int64_t count) {
-  constexpr int L = Lanes<T>::count;
-  const std::int64_t features = d.n_features;
-  Vector<T> sums[2] = {};
-  std::int64_t p = 0;
-  for (; p + 2 * L <= features; p += 2 * L) {
-    Vector<T> rest[2] = {load(patch + p), load(patch + p + L)};
-    for (std::int64_t n = 0; n < count; ++n) {
-      const T* atom = d.atoms + support[n] * features + p;
-      rest[0] -= codes[n] * load(atom);
-      rest[1] -= codes[n] * load(atom + L);
-    }
-    sums[0] += rest[0] * rest[0];
-    sums[1] += rest[1] * rest[1];
-  }
-  T sum = horizontal_sum<T>(sums[0] + sums[1]);
-  for (; p < features; ++p) {
-    T rest = patch[p];
-    for (std::int64_t n = 0; n < count; ++n) rest -= codes[n] * d.atoms[support[n] * features + p];
-    sum += rest * rest;
-  }
-  return sum;
-}
-
 // Forms v_n, updates correlations (and the atoms' norms outside the span), and chooses the next atom.
 // `fixed_n` is n where it is known to the compiler, else -1.
 template <class T, bool order_recursive, int fixed_n>

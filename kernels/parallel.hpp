@@ -8,23 +8,24 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 namespace sparsight {
 
-// Memory of one worker, aligned to a cache line.
+// Memory of one worker, aligned to a cache line. What a task does not touch is never given by the system.
 class ScratchMemory {
  public:
-  explicit ScratchMemory(std::size_t bytes) : block_(bytes + 64) {}
+  explicit ScratchMemory(std::size_t bytes) : block_(new char[bytes + 64]) {}
   void* get() {
-    const auto address = reinterpret_cast<std::uintptr_t>(block_.data());
-    return block_.data() + (64 - address % 64) % 64;
+    const auto address = reinterpret_cast<std::uintptr_t>(block_.get());
+    return block_.get() + (64 - address % 64) % 64;
   }
 
  private:
-  std::vector<char> block_;
+  std::unique_ptr<char[]> block_;
 };
 
 // Calls work(task, scratch) for every task in [0, n_tasks), in any order. To be called with the GIL held;

@@ -132,6 +132,7 @@ class Scratch {
     return piece;
   }
   std::size_t used() const { return used_; }
+  bool counting() const { return base_ == nullptr; }
 
  private:
   char* base_;

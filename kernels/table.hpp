@@ -15,6 +15,7 @@ struct Dictionary {
   std::int64_t padded_atoms;
   const T* atoms;           // (padded_atoms, n_features)
   const T* squared_norms;   // (padded_atoms)
+  const std::int32_t* names;  // (n_atoms): the caller's number of an atom; null: as here
   const T* scale;           // (n_atoms): code of the caller's atom = code of our atom × scale
   const T* panels;          // atoms interleaved for the matrix product, see gemm.hpp
   const T* squared_panels;  // the same for the squared entries; null without masks
@@ -66,6 +67,22 @@ struct GreedyProblem {
   const Dictionary<float>* screening;  // the same atoms in single precision, to choose by; null: not used
 };
 
+template <class T>
+struct ConvexProblem {
+  Dictionary<T> dictionary;  // with groups: atoms sorted by group
+  const T* thresholds;          // (padded_atoms) λ_m
+  const T* inverse_thresholds;  // (padded_atoms) 1 / λ_m
+  bool positive;                // only x ≥ 0
+  std::int64_t n_groups;        // 0: no group penalty, and the next three are null
+  const std::int64_t* group_start;    // (n_groups + 1) into the atoms
+  const std::int32_t* group_of_atom;  // (padded_atoms)
+  const T* group_thresholds;          // (n_groups) ξ_j
+  T outlier_threshold;                // β; negative: no outlier term
+  T tolerance;                        // relative duality gap to reach
+  std::int64_t max_rounds;
+  std::int64_t capacity;  // atoms a patch may turn on
+};
+
 // One pass of dictionary updates over all atoms (see ksvd.hpp).
 template <class T>
 struct AtomUpdate {
@@ -110,6 +127,8 @@ struct Kernels {
   void (*gram)(const Dictionary<T>&, T* gram);
   TileSize (*greedy_tile)(const GreedyProblem<T>&, bool masked);
   void (*greedy)(const GreedyProblem<T>&, const Tile<T>&, const Output<T>&, SparseSink<T>*, void* scratch);
+  TileSize (*convex_tile)(const ConvexProblem<T>&, bool masked);
+  void (*convex)(const ConvexProblem<T>&, const Tile<T>&, const Output<T>&, SparseSink<T>*, void* scratch);
   void (*start_update)(const AtomUpdate<T>&);
   void (*update_atom)(const AtomUpdate<T>&, std::int64_t atom, void* scratch);
   void (*finish_update)(const AtomUpdate<T>&);

@@ -29,11 +29,44 @@ void load_tile(const Tile<T>& tile, std::int64_t n_features, T* out) {
   __builtin_memset(out + used, 0, static_cast<std::size_t>(padded - used) * sizeof(T));
 }
 
+// ‖patch − Σ codes · atoms‖²
+template <class T>
+T squared_residual(const Dictionary<T>& d, const T* patch, const std::int32_t* support, const T* codes,
+                   std::int64_t count) {
+  constexpr int L = Lanes<T>::count;
+  const std::int64_t features = d.n_features;
+  Vector<T> sums[2] = {};
+  std::int64_t p = 0;
+  for (; p + 2 * L <= features; p += 2 * L) {
+    Vector<T> rest[2] = {load(patch + p), load(patch + p + L)};
+    for (std::int64_t n = 0; n < count; ++n) {
+      const T* atom = d.atoms + support[n] * features + p;
+      rest[0] -= codes[n] * load(atom);
+      rest[1] -= codes[n] * load(atom + L);
+    }
+    sums[0] += rest[0] * rest[0];
+    sums[1] += rest[1] * rest[1];
+  }
+  T sum = horizontal_sum<T>(sums[0] + sums[1]);
+  for (; p < features; ++p) {
+    T rest = patch[p];
+    for (std::int64_t n = 0; n < count; ++n) rest -= codes[n] * d.atoms[support[n] * features + p];
+    sum += rest * rest;
+  }
+  return sum;
+}
+
 // Puts the code of one patch where it is wanted. Sorts `support` (and `codes` with it); codes of the
 // kernel's atoms become codes of the caller's atoms.
 template <class T>
 void emit(const Dictionary<T>& dictionary, std::int64_t row, std::int32_t* support, T* codes, std::int64_t count,
           T residual_norm, const Output<T>& out, SparseSink<T>* sink) {
+  T l1 = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    codes[i] *= dictionary.scale[support[i]];
+    l1 += absolute(codes[i]);
+    if (dictionary.names != nullptr) support[i] = dictionary.names[support[i]];
+  }
   for (std::int64_t i = 1; i < count; ++i) {
     const std::int32_t atom = support[i];
     const T code = codes[i];
@@ -44,11 +77,6 @@ void emit(const Dictionary<T>& dictionary, std::int64_t row, std::int32_t* suppo
     }
     support[at] = atom;
     codes[at] = code;
-  }
-  T l1 = 0;
-  for (std::int64_t i = 0; i < count; ++i) {
-    codes[i] *= dictionary.scale[support[i]];
-    l1 += absolute(codes[i]);
   }
   out.residual_norm[row] = residual_norm;
   out.l1_norm[row] = l1;

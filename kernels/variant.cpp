@@ -3,6 +3,7 @@
 // Everything in here must have internal linkage and must not use standard-library templates: an inline
 // function with external linkage would be merged by the linker across variants, and an older processor
 // could then be handed the AVX-512 copy. The build checks this (check_symbols.cmake).
+#include "convex.hpp"
 #include "ksvd.hpp"
 #include "masked_omp.hpp"
 #include "omp.hpp"
@@ -20,7 +21,7 @@ namespace {
 template <class T>
 constexpr Kernels<T> kernels_of = {
     atom_padding<T>, pack_panels<T>, gram_matrix<T>,   greedy_tile<T>,
-    greedy<T>,       start_update<T>, update_atom<T>, finish_update<T>,
+    greedy<T>,       convex_tile<T>, convex<T>,        start_update<T>, update_atom<T>, finish_update<T>,
     add_patch<T>,    panel_width<T>, block_rows,       place_scratch_bytes<T>, place_atoms<T>,
 };
 

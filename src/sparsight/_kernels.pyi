@@ -41,6 +41,27 @@ def matching_pursuit(
 ) -> Results[Real]:
     """Greedy codes of a batch. A negative tolerance is not used."""
 
+def convex_coding(
+    patches: NDArray[Real],
+    dictionary: NDArray[Real],
+    *,
+    missing: NDArray[np.bool_] | None,
+    thresholds: NDArray[np.float64],
+    group_thresholds: NDArray[np.float64] | None,
+    outlier_threshold: float,
+    positive: bool,
+    tolerance: float,
+    output: str,
+    groups: NDArray[np.int32] | None,
+    n_threads: int,
+) -> Results[Real]:
+    """Codes of a batch by the lasso, the sparse-group lasso, or the lasso with an outlier term.
+
+    ``thresholds`` (M,) multiply |x_m|, ``group_thresholds`` (G,) the norms of the groups, and
+    ``outlier_threshold`` ‖e‖; None or a negative number leave a term out. Groups and an outlier term
+    do not go together. ``tolerance`` is the duality gap over the objective at which a patch is done.
+    """
+
 def ksvd_update(
     patches: NDArray[Real],
     dictionary: NDArray[Real],

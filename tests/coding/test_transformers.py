@@ -2,11 +2,17 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sparsight.coding import OrthogonalMatchingPursuitCoder, orthogonal_matching_pursuit
+from sparsight.coding import (
+    LassoCoder,
+    OrthogonalMatchingPursuitCoder,
+    OutlierCoder,
+    SparseGroupCoder,
+    orthogonal_matching_pursuit,
+)
 from sparsight.errors import SparsightError
 
 
-@parametrize_with_checks([OrthogonalMatchingPursuitCoder()])
+@parametrize_with_checks([OrthogonalMatchingPursuitCoder(), LassoCoder(), SparseGroupCoder(), OutlierCoder()])
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
 

@@ -14,7 +14,7 @@ SCRIPT = """
 import json, sys
 import numpy as np
 from sparsight import _kernels
-from sparsight.coding import orthogonal_matching_pursuit
+from sparsight.coding import lasso, orthogonal_matching_pursuit, outlier, sparse_group
 
 rng = np.random.default_rng(0)
 dictionary = rng.standard_normal((70, 30))
@@ -28,6 +28,13 @@ for dtype in ("float32", "float64"):
                 patches.astype(dtype), dictionary, n_nonzero_coefs=6, mask=missing, rule=rule
             )
             figures[f"{dtype} {name} {rule}"] = coding.residual_norm.tolist()
+        for coder, settings in (
+            (lasso, dict(penalty=0.3)),
+            (sparse_group, dict(penalty=0.2, group_penalty=0.3, groups=np.arange(70) % 4)),
+            (outlier, dict(penalty=0.3, outlier_penalty=1.0)),
+        ):
+            coding = coder(patches.astype(dtype), dictionary, mask=missing, **settings)
+            figures[f"{dtype} {name} {coder.__name__}"] = coding.residual_norm.tolist()
 json.dump(figures, sys.stdout)
 """
 
@@ -48,7 +55,7 @@ def test_every_instruction_set_gives_the_same_figures(name, baseline):
     assert figures.pop("instruction_set") == name
     for problem, norms in figures.items():
         # Rounding may decide between two atoms that fit equally well: a few patches may differ.
-        tolerance = 1e-4 if "float32" in problem else 1e-10
+        tolerance = 1e-3 if "float32" in problem else 1e-5
         same = np.isclose(norms, baseline[problem], rtol=tolerance)
         assert same.mean() >= 0.99, problem
 

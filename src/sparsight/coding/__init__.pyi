@@ -1,3 +1,11 @@
 from ._result import Coding as Coding
+from .lasso_coder import LassoCoder as LassoCoder
+from .lasso_coder import lasso as lasso
+from .lasso_coder import lasso_lambda_max as lasso_lambda_max
 from .omp import OrthogonalMatchingPursuitCoder as OrthogonalMatchingPursuitCoder
 from .omp import orthogonal_matching_pursuit as orthogonal_matching_pursuit
+from .outlier_coder import OutlierCoder as OutlierCoder
+from .outlier_coder import outlier as outlier
+from .sparse_group_coder import SparseGroupCoder as SparseGroupCoder
+from .sparse_group_coder import sparse_group as sparse_group
+from .sparse_group_coder import sparse_group_lambda_max as sparse_group_lambda_max

@@ -30,6 +30,13 @@ class Problem:
     def n_features(self) -> int:
         return int(self.dictionary.shape[1])
 
+    def correlations(self) -> NDArray[Any]:
+        """Products of the observed values with all atoms, shape (n, M)."""
+        patches = self.patches
+        if self.missing is not None:
+            patches = np.where(self.missing, patches.dtype.type(0), patches)
+        return np.asarray(patches @ self.dictionary.T)
+
 
 def check_problem(patches: ArrayLike, dictionary: ArrayLike, mask: ArrayLike | None) -> Problem:
     """Bring the arrays into the kernels' form, or say what is wrong with them.

@@ -31,7 +31,10 @@ class Coding:
     group_norms : ndarray of shape (n, G) or None
         ‖x_j‖₂ of each group of atoms, when groups were given.
     optimality : ndarray of shape (n,) or None
-        Distance to optimality that was reached; None for the greedy coders, which have none.
+        Relative duality gap that was reached, an upper bound of (F(x) − F(x*)) / F(x); None for the greedy
+        coders, which have none.
+    outlier_norm : ndarray of shape (n,) or None
+        ‖e‖₂, of the coder with an outlier term only.
     """
 
     codes: NDArray[np.floating] | csr_array | None
@@ -40,6 +43,7 @@ class Coding:
     n_nonzero: NDArray[np.int32]
     group_norms: NDArray[np.floating] | None = None
     optimality: NDArray[np.floating] | None = None
+    outlier_norm: NDArray[np.floating] | None = None
 
 
 def coding_from_kernel(results: tuple[Any, ...], n_atoms: int) -> Coding:
