@@ -130,6 +130,11 @@ def test_a_reader_that_leaves_early_is_no_error(data):
     assert "Traceback" not in done.stderr
 
 
+def default_interrupt():
+    """Heed interrupts also where the tests run in the background, which ignores them."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_ctrl_c_leaves_whole_files_only(tmp_path, data):
     new, found = tmp_path / "new", tmp_path / "found"
     new.mkdir()
@@ -140,6 +145,7 @@ def test_ctrl_c_leaves_whole_files_only(tmp_path, data):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=default_interrupt,
     )
     while not (found / "0_score.tif").exists():
         assert process.poll() is None
