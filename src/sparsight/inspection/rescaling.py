@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from sparsight.errors import ParameterError
+from sparsight.images import rescaling
 from sparsight.inspection.scorers import Observed
 
 
 def rescale(image: Observed, scale: float) -> Observed:
-    """Shrink an image by a factor of at most 1: cubic interpolation after smoothing against aliasing.
-
-    What is not observed takes the mean of the rest before it is smoothed over, and whatever it then has a
-    part in counts as not observed.
-    """
-    if scale == 1:
-        return image
-    from skimage.transform import resize
-
-    height, width = (max(1, round(length * scale)) for length in image.pixels.shape[:2])
-    pixels, mask = image.pixels, None
-    if image.mask is not None:
-        hidden = image.mask
-        pixels = pixels.copy()
-        pixels[hidden] = pixels[~hidden].mean(axis=0)
-        touched = resize(hidden.astype(np.float32), (height, width), order=1, anti_aliasing=True)
-        mask = touched > 0.02
-    small = resize(pixels, (height, width), order=3, anti_aliasing=True, preserve_range=True, mode="reflect")
-    return Observed(small.astype(np.float32), mask)
+    """Shrink an image, with what is not observed of it, as `sparsight.images.rescaling.rescale` does."""
+    return image if scale == 1 else Observed(*rescaling.rescale(image.pixels, image.mask, scale))
 
 
 def checked_scales(scales: object) -> tuple[float, ...]:
