@@ -3,7 +3,13 @@ import pytest
 from scipy.fft import dctn
 from sklearn.preprocessing import StandardScaler
 
-from sparsight.features import Standardization, cosine_basis, remove_mean, zigzag_order
+from sparsight.features import (
+    Standardization,
+    cosine_basis,
+    cosine_features,
+    remove_mean,
+    zigzag_order,
+)
 
 
 def test_mean_of_observed_values_is_removed():
@@ -44,3 +50,30 @@ def test_cosine_basis_is_the_orthonormal_transform(shape):
 def test_impossible_number_of_coefficients_is_refused(n_coefs):
     with pytest.raises(ValueError, match="between 1 and 64"):
         cosine_basis((8, 8), n_coefs)
+
+
+def test_cosine_features_are_coefficients_without_the_mean():
+    rng = np.random.default_rng(0)
+    patches = rng.random((7, 6, 5))
+    features = cosine_features(patches)
+    assert np.allclose(features[:, 0], 0)
+    rebuilt = (features @ cosine_basis((6, 5))).reshape(patches.shape)
+    assert np.allclose(rebuilt, patches - patches.mean(axis=(1, 2), keepdims=True))
+    assert np.allclose(cosine_features(patches, 9), features[:, :9])
+
+
+def test_cosine_features_of_channels_and_of_masked_patches():
+    rng = np.random.default_rng(0)
+    patches = rng.random((4, 6, 6, 3))
+    features = cosine_features(patches, 10)
+    assert features.shape == (4, 30)
+    centred = patches - patches.mean(axis=(1, 2, 3), keepdims=True)
+    for channel in range(3):
+        alone = centred[..., channel].reshape(4, -1) @ cosine_basis((6, 6), 10).T
+        assert np.allclose(features[:, channel::3], alone)
+    mask = rng.random((4, 6, 6)) < 0.3
+    spoilt = np.where(mask[..., None], np.nan, patches)
+    means = np.nanmean(spoilt, axis=(1, 2, 3), keepdims=True)
+    assert np.allclose(
+        cosine_features(spoilt, 10, mask), cosine_features(np.where(mask[..., None], means, patches), 10)
+    )

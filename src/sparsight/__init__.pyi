@@ -4,7 +4,9 @@ from . import evaluation as evaluation
 from . import images as images
 from . import restoration as restoration
 from .dictionaries import KSVD as KSVD
+from .dictionaries import BPDNDictionary as BPDNDictionary
 from .dictionaries import CoupledDictionaries as CoupledDictionaries
+from .dictionaries import MultiscaleDictionary as MultiscaleDictionary
 from .dictionaries import OnlineDictionary as OnlineDictionary
 from .dictionaries import cosine_dictionary as cosine_dictionary
 from .errors import SparsightError as SparsightError

@@ -111,6 +111,36 @@ def cosine_basis(patch_shape: tuple[int, int], n_coefs: int | None = None) -> ND
     return basis[zigzag_order(patch_shape)[:n_coefs]]
 
 
+def cosine_features(
+    patches: NDArray[Any], n_coefs: int | None = None, mask: NDArray[np.bool_] | None = None
+) -> NDArray[Any]:
+    """Leading cosine coefficients of patches without their mean (ICIP 2016, sections 3.1 and 4).
+
+    Parameters
+    ----------
+    patches : float array of shape (n_patches, height, width) or (n_patches, height, width, n_channels)
+    n_coefs : int, optional
+        Coefficients of each channel, in zig-zag order. All by default.
+    mask : bool array of shape (n_patches, height, width), optional
+        True where a pixel is missing; it takes the mean of its patch.
+
+    Returns
+    -------
+    array of shape (n_patches, n_coefs * n_channels)
+        The coefficients of all channels, frequency after frequency. That of a single channel's mean is zero.
+    """
+    n_patches, height, width = patches.shape[:3]
+    flat = patches.reshape(n_patches, -1)
+    hidden = None
+    if mask is not None:
+        hidden = np.repeat(mask.reshape(n_patches, -1), flat.shape[1] // (height * width), axis=1)
+    centred, _ = remove_mean(flat, hidden)
+    basis = cosine_basis((height, width), n_coefs).astype(centred.dtype)
+    channels = centred.reshape(n_patches, height * width, -1)
+    features = np.matmul(basis, channels)
+    return np.ascontiguousarray(features).reshape(n_patches, -1)
+
+
 def _cosines(size: int) -> NDArray[np.float64]:
     frequency, position = np.indices((size, size))
     basis: NDArray[np.float64] = np.cos(np.pi * (position + 0.5) * frequency / size)

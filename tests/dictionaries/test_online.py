@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from sparsight.coding import lasso
 from sparsight.dictionaries import KSVD, OnlineDictionary
 from sparsight.dictionaries._atoms import normalized_rows
 from sparsight.errors import ParameterError
 
 
-@parametrize_with_checks([OnlineDictionary(), OnlineDictionary(batch_size=7, forgetting=0)])
+@parametrize_with_checks(
+    [OnlineDictionary(), OnlineDictionary(batch_size=7, forgetting=0), OnlineDictionary(penalty=0.1)]
+)
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
 
@@ -111,11 +114,41 @@ def test_the_sum_of_two_streams_equals_the_stream_of_both(sparse_patches):
     assert total.components_ == pytest.approx(both.components_, abs=1e-4)
 
 
+def test_the_sum_of_streams_of_many_mini_batches_is_better_than_each(sparse_patches):
+    atoms, patches = sparse_patches
+    start = normalized_rows(atoms + 0.1 * np.random.default_rng(7).standard_normal(atoms.shape))
+    first, second = (
+        learner(dictionary_init=start, batch_size=100).partial_fit(part)
+        for part in (patches[:500], patches[500:1000])
+    )
+    total, reverse = first + second, second + first
+    assert np.array_equal(total.statistics_.code_products, reverse.statistics_.code_products)
+    assert np.array_equal(total.statistics_.patch_products, reverse.statistics_.patch_products)
+    assert total.components_ == pytest.approx(reverse.components_, abs=1e-4)
+    unseen = patches[1000:]
+    errors = [
+        np.square(unseen - model.inverse_transform(model.transform(unseen))).sum()
+        for model in (total, first, second)
+    ]
+    assert errors[0] < min(errors[1:])
+
+
 def test_workers_that_go_on_from_a_learner_are_added_to_it(sparse_patches):
     _, patches = sparse_patches
     start = learner().partial_fit(patches[:1000])
-    worker = learner(dictionary_init=start.components_).partial_fit(patches[1000:])
-    assert (start + worker).statistics_.n_patches == (worker + start).statistics_.n_patches == 3000
+    workers = [
+        learner(dictionary_init=start.components_).partial_fit(part)
+        for part in (patches[1000:2000], patches[2000:])
+    ]
+    totals = [
+        start + workers[0] + workers[1],
+        start + (workers[0] + workers[1]),
+        workers[1] + start + workers[0],
+        sum(workers, start=start),
+    ]
+    for total in totals:
+        assert total.statistics_.n_patches == 3000
+        assert total.components_ == pytest.approx(totals[0].components_, abs=1e-4)
     stranger = learner(random_state=1).partial_fit(patches)
     with pytest.raises(ParameterError, match="started from the same dictionary"):
         _ = start + stranger
@@ -180,6 +213,20 @@ def test_other_precisions_are_learned_on_in_that_of_the_first(sparse_patches):
     assert deepcopy(found).accumulate(patches).transform(patches).dtype == np.float64
 
 
+@pytest.mark.parametrize("with_mask", [False, True])
+def test_learns_with_a_penalty(sparse_patches, with_mask):
+    atoms, patches = sparse_patches
+    mask = np.random.default_rng(1).random(patches.shape) < 0.1 if with_mask else None
+    found = OnlineDictionary(
+        20, penalty=0.1, batch_size=64, max_iter=15, tol=0, dictionary_init="data", random_state=0
+    ).fit(patches, mask=mask)
+    assert recovered(found.components_, atoms) >= 0.85
+    coding = lasso(patches, found.components_, penalty=0.1, mask=mask)
+    assert found.transform(patches, mask=mask) == pytest.approx(coding.codes)
+    objective = np.square(coding.residual_norm).sum() / 2 + 0.1 * coding.l1_norm.sum()
+    assert objective < found.objective_history_[-1] < 1.1 * objective
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -189,6 +236,8 @@ def test_other_precisions_are_learned_on_in_that_of_the_first(sparse_patches):
         (dict(max_iter=0), "max_iter"),
         (dict(tol=-1), "tol"),
         (dict(transform_n_nonzero_coefs=0), "transform_n_nonzero_coefs"),
+        (dict(transform_n_nonzero_coefs=2, penalty=0.1), "not both"),
+        (dict(penalty=0), "penalty"),
     ],
 )
 def test_impossible_parameters_are_refused(settings, message):

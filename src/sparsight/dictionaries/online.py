@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sparsight._checks import check_integer, check_number
-from sparsight.coding import Coding
+from sparsight.coding import Coding, lasso
 from sparsight.dictionaries._atoms import replace_idle_atoms
 from sparsight.dictionaries._learner import DictionaryLearner, Mask, Progress, filled, pursue
 from sparsight.dictionaries._statistics import LearningStatistics
@@ -28,12 +28,14 @@ class OnlineDictionary(DictionaryLearner):
 
     .. math:: \| M \circ (Y - X D) \|_F^2 \quad \text{subject to} \quad \|x_i\|_0 \le k,
 
-    where M is 0 at missing values. Each mini-batch is coded by orthogonal matching pursuit over the present
-    dictionary and added to the sums :math:`A = \sum x x^T` and :math:`B = \sum x s^T`; one sweep of block
+    or, when a penalty λ is given, :math:`\tfrac12 \| M \circ (Y - X D) \|_F^2 + \lambda \| X \|_1`, where M is 0
+    at missing values. Each mini-batch is coded over the present dictionary, by orthogonal matching pursuit or the
+    lasso, and added to the sums :math:`A = \sum x x^T` and :math:`B = \sum x s^T`; one sweep of block
     coordinate descent then moves every atom towards the minimum of
     :math:`\tfrac12 \operatorname{tr}(D^T A D) - \operatorname{tr}(D^T B)`. Memory does not grow with the number
-    of patches. Before a mini-batch of n patches is added, the sums over all N patches so far are faded by
-    :math:`(1 - n / (N + n))^\rho`, for they belong to codes over older dictionaries.
+    of patches. Before a mini-batch of n patches is added, the sums over the N patches so far are faded by
+    :math:`(1 - n / \max(N + n, \rho M))^\rho`, for they belong to codes over older dictionaries; the bound with
+    the number of atoms M keeps small mini-batches from being all that is remembered.
 
     Sums of different patches add up, and so do learners: see `accumulate` and ``a + b``.
 
@@ -43,6 +45,8 @@ class OnlineDictionary(DictionaryLearner):
         Number of atoms. By default the smaller of the number of features and of patches.
     transform_n_nonzero_coefs : int, optional
         Non-zeros k of each code. By default a tenth of the number of features, at least 1.
+    penalty : float, optional
+        λ, in units of the patches; codes then have no fixed number of non-zeros.
     batch_size : int
         Patches of a mini-batch.
     max_iter : int
@@ -70,11 +74,11 @@ class OnlineDictionary(DictionaryLearner):
     components_ : array of shape (n_components, n_features)
         The dictionary; rows are atoms of unit norm.
     initial_components_ : array of shape (n_components, n_features)
-        The dictionary that learning started from.
+        The dictionary that learning started from; of a sum, that which its parts have in common.
     statistics_ : LearningStatistics
         The sums A and B and the number of patches.
     objective_history_ : array
-        Squared error of the patches of each pass of `fit`, or of each call of `partial_fit` or `accumulate`,
+        Objective of the patches of each pass of `fit`, or of each call of `partial_fit` or `accumulate`,
         each coded by the dictionary that its mini-batch met.
     n_iter_ : int
         Passes of `fit`, or calls of `partial_fit` and `accumulate`.
@@ -105,7 +109,7 @@ class OnlineDictionary(DictionaryLearner):
     ...     OnlineDictionary(6, transform_n_nonzero_coefs=3, dictionary_init=start.components_).accumulate(part)
     ...     for part in (patches[300:600], patches[600:])
     ... )
-    >>> (start + (first + second)).statistics_.n_patches
+    >>> (start + first + second).statistics_.n_patches
     900
     """
 
@@ -114,7 +118,8 @@ class OnlineDictionary(DictionaryLearner):
         n_components: int | None = None,
         *,
         transform_n_nonzero_coefs: int | None = None,
-        batch_size: int = 256,
+        penalty: float | None = None,
+        batch_size: int = 512,
         max_iter: int = 10,
         tol: float = 1e-3,
         forgetting: float = 5.0,
@@ -126,6 +131,7 @@ class OnlineDictionary(DictionaryLearner):
     ) -> None:
         self.n_components = n_components
         self.transform_n_nonzero_coefs = transform_n_nonzero_coefs
+        self.penalty = penalty
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.tol = tol
@@ -185,8 +191,8 @@ class OnlineDictionary(DictionaryLearner):
     def accumulate(self, X: ArrayLike, y: Any = None, *, mask: ArrayLike | None = None) -> OnlineDictionary:
         """Code patches over the dictionary as it is and add them to the sums; the atoms stay.
 
-        For several workers: each accumulates its own patches over the same dictionary, and their sum, ``a + b``,
-        is what one worker would have learned from all of them.
+        For several workers: each accumulates its own patches over the same dictionary. Their sum, ``a + b``, is, up
+        to rounding, what one worker learns that accumulates all of them and then calls `update`.
 
         Parameters
         ----------
@@ -205,7 +211,21 @@ class OnlineDictionary(DictionaryLearner):
         return self
 
     def __add__(self, other: OnlineDictionary) -> OnlineDictionary:
-        """Learner whose sums are those of both, and whose atoms follow from them.
+        r"""Learner whose sums A and B are those of both, and whose atoms follow from them; settings are those of self.
+
+        What holds of learners that started from the same dictionary:
+
+        - After `accumulate`, ``a + b`` equals, up to rounding, one learner that accumulated the patches of both
+          and was then moved by `update`: all patches were coded over the same atoms, and nothing fades.
+        - After `partial_fit` or `fit`, A and B are still exactly the sums of both, but not those of one learner
+          that went through both streams: each coded its patches over atoms of its own, and faded only its own
+          past. The same holds once either has replaced atoms (`n_replaced_`). With one mini-batch each, and
+          none replaced, it is exact.
+        - A patch counts as often as it is in the sums. So workers that go on from a learner start with
+          empty sums from its atoms, ``dictionary_init=learner.components_``, not as copies of it.
+
+        For the exact result over many patches, let workers `accumulate` in rounds: add them up, and start the next
+        round from the sum.
 
         Raises
         ------
@@ -214,18 +234,14 @@ class OnlineDictionary(DictionaryLearner):
         """
         check_is_fitted(self)
         check_is_fitted(other)
-        pairs = [
-            (self.initial_components_, other.initial_components_),
-            (self.components_, other.initial_components_),
-            (self.initial_components_, other.components_),
-        ]
-        if not any(a.shape == b.shape and np.allclose(a, b, atol=1e-5) for a, b in pairs):
+        shared = self._shared_start(other)
+        if shared is None:
             raise ParameterError(
                 "Only learners that started from the same dictionary can be added; give the components_ of one "
                 "as dictionary_init to the others."
             )
         merged: OnlineDictionary = clone(self)
-        merged.initial_components_ = self.initial_components_
+        merged.initial_components_ = shared
         merged.components_ = self.components_
         merged.n_features_in_ = self.n_features_in_
         merged.statistics_ = self.statistics_ + other.statistics_
@@ -235,17 +251,40 @@ class OnlineDictionary(DictionaryLearner):
         merged._n_unchecked = self._n_unchecked + other._n_unchecked
         return merged.update()
 
+    def _shared_start(self, other: OnlineDictionary) -> NDArray[Any] | None:
+        """Return the dictionary that both started from, or one started from and the other stands at."""
+        pairs = [
+            (other.initial_components_, self.initial_components_),
+            (other.initial_components_, self.components_),
+            (self.initial_components_, other.components_),
+        ]
+        same = (a for a, b in pairs if a.shape == b.shape and np.allclose(a, b, atol=1e-5))
+        return next(same, None)
+
     @property
     def n_iter_(self) -> int:
         """Passes of `fit`, or calls of `partial_fit` and `accumulate`."""
         return len(self.objective_history_)
 
     def _code(self, patches: NDArray[Any], missing: Mask, dictionary: NDArray[Any], output: Any) -> Coding:
-        return pursue(patches, missing, dictionary, self.transform_n_nonzero_coefs, output, self.n_threads)
+        if self.penalty is None:
+            return pursue(
+                patches, missing, dictionary, self.transform_n_nonzero_coefs, output, self.n_threads
+            )
+        return lasso(
+            patches,
+            dictionary,
+            penalty=self.penalty,
+            mask=missing,
+            output=output,
+            n_threads=self.n_threads,
+        )
 
     def _start(self, patches: NDArray[Any], missing: Mask, random_state: np.random.RandomState) -> None:
         check_integer("batch_size", self.batch_size, minimum=1)
         check_number("forgetting", self.forgetting, minimum=0)
+        if self.penalty is not None and self.transform_n_nonzero_coefs is not None:
+            raise ParameterError("Give transform_n_nonzero_coefs or a penalty, not both.")
         n_components = self._validated_n_components(*patches.shape)
         complete = filled(patches, missing)
         self.initial_components_ = self._initial_dictionary(
@@ -283,8 +322,8 @@ class OnlineDictionary(DictionaryLearner):
         errors = np.square(coding.residual_norm, dtype=np.float64)
         statistics = self.statistics_
         if move and self.forgetting > 0:
-            n_after = statistics.n_patches + len(patches)
-            statistics.fade((statistics.n_patches / n_after) ** self.forgetting)
+            horizon = max(statistics.n_patches + len(patches), self.forgetting * len(self.components_))
+            statistics.fade((1 - min(1.0, len(patches) / horizon)) ** self.forgetting)
         statistics.add(patches, missing, coding.codes, self.components_)
         if move:
             self.components_ = statistics.best_dictionary(self.components_)
@@ -292,7 +331,9 @@ class OnlineDictionary(DictionaryLearner):
             self._n_unchecked += len(patches)
             if self._n_unchecked >= _REPLACEMENT_PERIOD * len(self.components_):
                 self._replace_idle_atoms(filled(patches, missing), errors)
-        return float(errors.sum())
+        if self.penalty is None:
+            return float(errors.sum())
+        return float(errors.sum() / 2 + self.penalty * coding.l1_norm.sum(dtype=np.float64))
 
     def _replace_idle_atoms(self, patches: NDArray[Any], errors: NDArray[np.float64]) -> None:
         """Let unused and duplicate atoms begin anew, as the patches that are represented worst."""
