@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
+ROOT = Path(__file__).parent.parent
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.stem)
@@ -23,3 +24,11 @@ def test_example(script, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert picture.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.stem)
+def test_the_list_names_the_example_and_shows_its_picture(script):
+    page = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
+    assert f"[{script.name}]({script.name})" in page
+    assert f"(../docs/pictures/{script.stem}.png)" in page
+    assert (ROOT / "docs" / "pictures" / f"{script.stem}.png").stat().st_size < 200_000
