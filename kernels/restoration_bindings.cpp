@@ -73,7 +73,8 @@ void restore_patches(const Plane& image, const Plane& observed, const Line<std::
   const std::size_t rank = factors.shape(1), n_pairs = rank * (rank + 1) / 2;
   expect(same_shape(image, observed), "image and mask differ in shape");
   expect(factors.shape(2) == size && diagonals.shape(1) == size, "factors of another patch size");
-  expect(rank % 2 == 0, "the rank must be even");
+  expect(patch == 8, "patches must have 8 x 8 pixels");
+  expect(rank % 2 == 0 && rank <= size, "the rank must be even, at most patch * patch");
   expect(diagonals.shape(0) == factors.shape(0) && starts.shape(0) == factors.shape(0) + 1, "classes do not agree");
   expect(estimates.shape(0) == n && estimates.shape(1) == size, "estimates must be patches x size");
   expect(same_shape(estimates, variances), "variances must be patches x size");
@@ -135,9 +136,9 @@ void add_patches(const Plane& patches, const Plane& weights, const Line<std::int
     }
 }
 
-GroupTask group_task(const Plane& image, const Plane& observed, const Plane& guide,
-                     const Matrix<std::int32_t>& references, int patch, int window, int neighbours) {
-  expect(same_shape(image, observed) && same_shape(image, guide), "image, mask and guide differ in shape");
+GroupTask group_task(const Plane& image, const Plane& guide, const Matrix<std::int32_t>& references, int patch,
+                     int window, int neighbours) {
+  expect(same_shape(image, guide), "image and guide differ in shape");
   expect(references.shape(1) == 2, "references must be n x 2");
   expect(patch > 0 && window >= 0 && neighbours > 0, "patch, window and neighbours must be positive");
   const std::int32_t* corner = references.data();
@@ -149,7 +150,6 @@ GroupTask group_task(const Plane& image, const Plane& observed, const Plane& gui
   }
   GroupTask task{};
   task.image = image.data();
-  task.observed = observed.data();
   task.guide = guide.data();
   task.height = int(image.shape(0));
   task.width = int(image.shape(1));
@@ -198,13 +198,26 @@ void run_groups(const GroupTask& task, int n, std::size_t memory_bytes, Kernel k
   }
 }
 
+// Bit j of each element: whether the pixel j places to its right is observed.
+std::vector<std::uint8_t> observed_rows(const Plane& observed) {
+  const std::size_t width = observed.shape(1);
+  std::vector<std::uint8_t> rows(observed.size());
+  const float* pixel = observed.data();
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    for (std::size_t j = 0; j < 8 && i % width + j < width; ++j) rows[i] |= std::uint8_t(pixel[i + j] != 0.0f) << j;
+  return rows;
+}
+
 void inpaint_groups(const Plane& image, const Plane& observed, const Plane& guide,
                     const Matrix<std::int32_t>& references, int patch, int window, int neighbours, int max_rank,
                     float noise, float floor, float tolerance, float trust_offset, MutablePlane value_sum,
                     MutablePlane weight_sum, int n_threads) {
-  GroupTask task = group_task(image, observed, guide, references, patch, window, neighbours);
+  GroupTask task = group_task(image, guide, references, patch, window, neighbours);
+  expect(patch == 8, "patches must have 8 x 8 pixels");
+  expect(same_shape(image, observed), "image and mask differ in shape");
   expect(max_rank > 0 && max_rank % 2 == 0 && max_rank <= patch * patch, "the rank must be even, at most patch * patch");
-  expect(patch * patch % 16 == 0, "the patch must have a multiple of 16 pixels");
+  const std::vector<std::uint8_t> rows = observed_rows(observed);
+  task.observed_rows = rows.data();
   task.max_rank = max_rank;
   task.noise = noise;
   task.floor = floor;
@@ -217,7 +230,7 @@ void inpaint_groups(const Plane& image, const Plane& observed, const Plane& guid
 void denoise_groups(const Plane& noisy, const Plane& pilot, const Matrix<std::int32_t>& references, int patch,
                     int window, int neighbours, float noise, MutablePlane value_sum, MutablePlane weight_sum,
                     int n_threads) {
-  GroupTask task = group_task(noisy, noisy, pilot, references, patch, window, neighbours);
+  GroupTask task = group_task(noisy, pilot, references, patch, window, neighbours);
   expect(noise > 0, "noise must be positive");
   task.noise = noise;
   run_groups(task, int(references.shape(0)), kernels_in_use->denoise_memory(task), kernels_in_use->denoise_groups,

@@ -1,14 +1,16 @@
 // Passes with a mixture of Gaussians: which class does a patch belong to, and what does that class say of it.
 #pragma once
 
-#include "restoration_gaussian.hpp"
+#include "restoration_conditioning.hpp"
 #include "restoration_table.hpp"
 
 namespace sparsight {
 namespace {
 
+constexpr int kTile = 2 * kLanes;  // patches scored together
+
 // values (size x kTile): the patches at the given offsets less their own means, a patch per column.
-void gather_centred(const float* image, int width, int patch, const std::int32_t* offsets, int n, float* values, float* means) {
+void gather_tile(const float* image, int width, int patch, const std::int32_t* offsets, int n, float* values, float* means) {
   const int size = patch * patch;
   for (int m = 0; m < kTile; ++m) {
     const float* corner = image + (m < n ? offsets[m] : offsets[0]);
@@ -68,7 +70,7 @@ void label_patches(const MixtureTask& t, int first, int last, void* block) {
   int leader = 0;
   for (int start = first; start < last; start += kTile) {
     const int n = last - start < kTile ? last - start : kTile;
-    gather_centred(t.image, t.width, t.patch, t.offsets + start, n, memory.values, memory.means);
+    gather_tile(t.image, t.width, t.patch, t.offsets + start, n, memory.values, memory.means);
     for (int l = 0; l < kTile; ++l) {
       memory.best[l] = __builtin_inff();
       memory.winner[l] = leader;
@@ -90,49 +92,85 @@ void label_patches(const MixtureTask& t, int first, int last, void* block) {
 
 std::size_t label_memory(const MixtureTask& t) { return LabelMemory(t, nullptr).scratch.used(); }
 
+constexpr int kBatch = 64;  // patches restored together: their systems stay in the second cache
+
 struct RestoreMemory {
   Scratch scratch;
+  float* values;  // patches x kSize, less their means
   float* means;
-  float* pairs;
-  Tiles tiles;
+  Floats* spread;  // pair_count(rank)
+  Conditioning conditioning;
 
   RestoreMemory(const MixtureTask& t, void* memory)
       : scratch(memory),
-        means(scratch.take<float>(kTile)),
-        pairs(scratch.take<float>(std::int64_t(pair_count(t.max_rank)) * t.patch * t.patch)),
-        tiles(t.patch * t.patch, t.max_rank, scratch) {}
+        values(scratch.take<float>(kBatch * kSize)),
+        means(scratch.take<float>(kBatch)),
+        spread(scratch.take<Floats>(pair_count(t.max_rank))),
+        conditioning(t.max_rank, kBatch, scratch) {}
 };
 
-// Estimates and variances (n x size, in the order of t.offsets) of patches [first, last), all of class `k`, and the
-// sum of their A^-1 (see restoration_gaussian.hpp; off-diagonal elements count twice) in `spread`.
-void restore_class(const MixtureTask& t, int k, int first, int last, float* spread, void* block) {
-  const int size = t.patch * t.patch, rank = t.max_rank;
-  const RestoreMemory memory(t, block);
-  const Tiles& tiles = memory.tiles;
-  const float* factors = t.factors + std::int64_t(k) * rank * size;
-  const float* diagonal = t.diagonals + std::int64_t(k) * size;
-  pair_products(factors, rank, size, memory.pairs);
-  for (int pair = 0; pair < pair_count(rank); ++pair) spread[pair] = 0.0f;
-  for (int start = first; start < last; start += kTile) {
-    const int n = last - start < kTile ? last - start : kTile;
-    const std::int32_t* offsets = t.offsets + start;
-    gather_centred(t.image, t.width, t.patch, offsets, n, tiles.values, memory.means);
-    for (int m = 0; m < kTile; ++m) {
-      const float* corner = t.observed + (m < n ? offsets[m] : offsets[0]);
-      for (int p = 0; p < size; ++p)
-        tiles.weights[p * kTile + m] =
-            corner[std::int64_t(p / t.patch) * t.width + p % t.patch] / (t.noise + diagonal[p]);
-    }
-    condition_tile(factors, memory.pairs, rank, size, tiles);
-    for (int pair = 0; pair < pair_count(rank); ++pair)
-      for (int m = 0; m < n; ++m) spread[pair] += tiles.precision[pair * kTile + m];
-    for (int m = 0; m < n; ++m)
-      for (int p = 0; p < size; ++p) {
-        const std::int64_t out = (std::int64_t(start) + m) * size + p;
-        t.estimates[out] = tiles.estimates[p * kTile + m] + memory.means[m];
-        t.variances[out] = tiles.variances[p * kTile + m] + diagonal[p];
-      }
+// The patch at an offset less its own mean, which is returned.
+float take_centred(const float* corner, std::int64_t width, float* values) {
+  float sum = 0.0f;
+  for (int i = 0; i < kPatch; ++i)
+    for (int j = 0; j < kPatch; ++j) sum += values[i * kPatch + j] = corner[i * width + j];
+  const float mean = sum / static_cast<float>(kSize);
+  for (int p = 0; p < kSize; ++p) values[p] -= mean;
+  return mean;
+}
+
+int list_observed(const float* corner, std::int64_t width, std::uint8_t* numbers) {
+  int count = 0;
+  for (int p = 0; p < kSize; ++p) {
+    numbers[count] = std::uint8_t(p);
+    count += corner[p / kPatch * width + p % kPatch] != 0.0f;
   }
+  return count;
+}
+
+// Systems of n patches and of as many lanes without a patch as fill the last vector.
+void prepare_systems(const MixtureTask& t, const std::int32_t* offsets, int n, const RestoreMemory& memory) {
+  const Conditioning& c = memory.conditioning;
+  const int rank = t.max_rank, lanes = whole_vectors(n) * kLanes;
+  for (int m = 0; m < n; ++m) {
+    memory.means[m] = take_centred(t.image + offsets[m], t.width, memory.values + m * kSize);
+    c.n_observed[m] = list_observed(t.observed + offsets[m], t.width, c.observed + m * kSize);
+  }
+  for (int m = n; m < lanes; ++m) c.n_observed[m] = 0;
+  sum_table(rank, lanes, c);
+  for (int m = 0; m < lanes; ++m)
+    sum_right_side(rank, memory.values + m * kSize, c.observed + m * kSize, c.n_observed[m], c,
+                   c.systems + std::int64_t(m) * c.stride + pair_count(rank));
+}
+
+// Estimates and variances (n x kSize, in the order of t.offsets) of patches [first, last), all of class `k`, and the
+// sum of their A^-1 (see restoration_conditioning.hpp; off-diagonal elements count twice) in `spread`.
+void restore_class(const MixtureTask& t, int k, int first, int last, float* spread, void* block) {
+  const int rank = t.max_rank, pairs = pair_count(rank);
+  const RestoreMemory memory(t, block);
+  const Conditioning& c = memory.conditioning;
+  __builtin_memcpy(c.factors, t.factors + std::int64_t(k) * rank * kSize, sizeof(float) * rank * kSize);
+  __builtin_memcpy(c.rest, t.diagonals + std::int64_t(k) * kSize, sizeof(float) * kSize);
+  prepare_table(rank, t.noise, c);
+  const Floats zero = {};
+  for (int pair = 0; pair < pairs; ++pair) memory.spread[pair] = zero;
+  float empty = 0.0f;  // lanes without a patch: their A is the identity
+  for (int start = first; start < last; start += kBatch) {
+    const int n = last - start < kBatch ? last - start : kBatch;
+    prepare_systems(t, t.offsets + start, n, memory);
+    for (int m = 0; m < n; m += kLanes) {
+      solve_patches(rank, m, c);
+      add_inverses(c.inverse, c.reciprocal, rank, memory.spread);
+      for (int lane = 0; lane < kLanes && m + lane < n; ++lane) {
+        const std::int64_t out = (std::int64_t(start) + m + lane) * kSize;
+        expand(rank, lane, c, t.estimates + out, t.variances + out);
+        for (int p = 0; p < kSize; ++p) t.estimates[out + p] += memory.means[m + lane];
+      }
+    }
+    empty += static_cast<float>(whole_vectors(n) * kLanes - n);
+  }
+  for (int pair = 0; pair < pairs; ++pair) spread[pair] = 2.0f * horizontal_sum<float>(memory.spread[pair]);
+  for (int i = 0; i < rank; ++i) spread[pair_index(i, i)] = 0.5f * spread[pair_index(i, i)] - empty;
 }
 
 std::size_t restore_memory(const MixtureTask& t) { return RestoreMemory(t, nullptr).scratch.used(); }

@@ -25,7 +25,7 @@ struct MixtureTask {
 // A non-local pass over (a band of) an image. Arrays are row-major, height x width.
 struct GroupTask {
   const float* image;
-  const float* observed;  // 1 where known, 0 where missing
+  const std::uint8_t* observed_rows;  // bit j: whether the pixel j places to its right is known
   const float* guide;     // the image on which patches are compared
   int height, width;
   const std::int32_t* references;  // (row, column) of each reference patch

@@ -1,4 +1,5 @@
 // Restoration, compiled once per instruction set: the rules of variant.cpp hold here too.
+#include "restoration_denoising.hpp"
 #include "restoration_fill.hpp"
 #include "restoration_groups.hpp"
 #include "restoration_mixture.hpp"

@@ -64,8 +64,8 @@ def _nonlocal_plan(quality: str, missing_rate: float) -> Plan:
 
 
 _STRUCTURED = {
-    "fast": StructuredSchedule(4, 0.1, 0.3, 24),
-    "balanced": StructuredSchedule(10, 0.15, 0.35, 40),
+    "fast": StructuredSchedule(4, 0.15, 0.6, 24),
+    "balanced": StructuredSchedule(8, 0.2, 0.6, 40),
     "best": StructuredSchedule(10, 0.3, 1.0, 64),
 }
 _KSVD = {
