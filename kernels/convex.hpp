@@ -88,7 +88,6 @@ class CompleteTile {
         patches_(scratch.take<T>(usual_tile_rows * problem.dictionary.n_features)),
         correlations_(scratch.take<T>(usual_tile_rows * problem.dictionary.padded_atoms)),
         search_(problem, scratch),
-        rows_(scratch.take<const T*>(problem.capacity)),
         changes_(scratch.take<T>(problem.capacity)),
         atoms_(scratch.take<std::int32_t>(problem.capacity)) {}
 
@@ -102,16 +101,17 @@ class CompleteTile {
     for (std::int64_t i = 0; i < tile.count; ++i) {
       const T* patch = patches_ + i * d.n_features;
       T* correlations = correlations_ + i * d.padded_atoms;
-      search_.begin(dot(patch, patch, d.n_features));
-      while (search_.step(correlations, products, [&] { return residual_of(patch); })) apply_changes(correlations);
+      const T energy = squared_ = dot(patch, patch, d.n_features);
+      search_.begin(energy);
+      while (search_.step(correlations, products, [&] { return residual_of(patch, energy); }))
+        apply_changes(correlations);
       search_.finish(tile.rows[i], out, sink);
     }
   }
 
  private:
-  // q −= Σ change_k G_k
+  // q −= Σ change_k G_k, and ‖r‖² −= Σ change_k (q_k before + q_k after)
   void apply_changes(T* correlations) {
-    constexpr int L = Lanes<T>::count;
     const Dictionary<T>& d = p_.dictionary;
     WorkingSet<T>& set = search_.set;
     std::int64_t n = 0;
@@ -119,24 +119,43 @@ class CompleteTile {
       const T change = set.codes[k] - set.applied[k];
       if (change == 0) continue;
       set.applied[k] = set.codes[k];
-      rows_[n] = d.gram + set.atoms[k] * d.padded_atoms;
+      atoms_[n] = set.atoms[k];
+      squared_ -= change * correlations[atoms_[n]];
       changes_[n++] = change;
     }
-    for (std::int64_t i = 0; i < d.padded_atoms; i += 4 * L) {
-      Vector<T> v[4];
-#pragma GCC unroll 4
-      for (int u = 0; u < 4; ++u) v[u] = load(correlations + i + u * L);
-      for (std::int64_t k = 0; k < n; ++k) {
-        const T* row = rows_[k] + i;
-#pragma GCC unroll 4
-        for (int u = 0; u < 4; ++u) v[u] -= changes_[k] * load(row + u * L);
+    constexpr int together = 6;  // rows of the Gram matrix that are read in step
+    std::int64_t k = 0;
+    for (; k + together <= n; k += together) subtract_rows<together>(correlations, k);
+    for (; k + 2 <= n; k += 2) subtract_rows<2>(correlations, k);
+    if (k < n) subtract_rows<1>(correlations, k);
+    for (std::int64_t m = 0; m < n; ++m) squared_ -= changes_[m] * correlations[atoms_[m]];
+  }
+
+  template <int rows>
+  void subtract_rows(T* correlations, std::int64_t first) const {
+    constexpr int L = Lanes<T>::count;
+    const std::int64_t width = p_.dictionary.padded_atoms;
+    const T* row[rows];
+    T change[rows];
+    for (int m = 0; m < rows; ++m) {
+      row[m] = p_.dictionary.gram + atoms_[first + m] * width;
+      change[m] = changes_[first + m];
+    }
+    for (std::int64_t i = 0; i < width; i += 2 * L) {
+      Vector<T> v = load(correlations + i), w = load(correlations + i + L);
+#pragma GCC unroll 8
+      for (int m = 0; m < rows; ++m) {
+        v -= change[m] * load(row[m] + i);
+        w -= change[m] * load(row[m] + i + L);
       }
-#pragma GCC unroll 4
-      for (int u = 0; u < 4; ++u) store(correlations + i + u * L, v[u]);
+      store(correlations + i, v);
+      store(correlations + i + L, w);
     }
   }
 
-  T residual_of(const T* patch) {
+  // From what was subtracted so far, or where that would leave rounding errors, anew.
+  T residual_of(const T* patch, T energy) {
+    if (squared_ > energy / 16) return squared_;
     const WorkingSet<T>& set = search_.set;
     std::int64_t n = 0;
     for (std::int64_t k = 0; k < set.size; ++k) {
@@ -150,9 +169,9 @@ class CompleteTile {
   const ConvexProblem<T>& p_;
   T *patches_, *correlations_;
   ConvexSearch<T, Penalty> search_;
-  const T** rows_;
   T* changes_;
   std::int32_t* atoms_;
+  T squared_ = 0;  // ‖s − D x‖²
 };
 
 // 0, 1, …, n − 1 as template arguments.

@@ -78,6 +78,22 @@ SPARSIGHT_INLINE Vector<T> absolute_vector(Vector<T> v) {
   return (Vector<T>)((Index)v & ~(Index{} + sign));
 }
 
+// The lanes in which a comparison holds, as bits.
+template <class T>
+SPARSIGHT_INLINE std::uint64_t lanes_that_hold(typename Lanes<T>::Index mask) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  if (sizeof(T) == 4) return static_cast<std::uint64_t>(__builtin_ia32_movmskps256((Vector<float>)mask));
+  return static_cast<std::uint64_t>(__builtin_ia32_movmskpd256((Vector<double>)mask));
+#else
+  typename Lanes<T>::Index bit;
+  for (int i = 0; i < Lanes<T>::count; ++i) bit[i] = static_cast<typename Lanes<T>::Integer>(1) << i;
+  const typename Lanes<T>::Index bits = mask & bit;
+  std::uint64_t all = 0;
+  for (int i = 0; i < Lanes<T>::count; ++i) all |= static_cast<std::uint64_t>(bits[i]);
+  return all;
+#endif
+}
+
 template <class T>
 T dot(const T* a, const T* b, std::int64_t n) {
   constexpr int L = Lanes<T>::count;
