@@ -14,6 +14,7 @@ void bind_pursuit(nb::module_& m);
 void bind_convex(nb::module_& m);
 void bind_ksvd(nb::module_& m);
 void bind_statistics(nb::module_& m);
+void bind_pooling(nb::module_& m);
 void bind_anchored(nb::module_& m, const char* instruction_set);
 void bind_restoration(nb::module_& m, const char* instruction_set);
 
@@ -29,6 +30,7 @@ NB_MODULE(_kernels, m) {
   bind_convex(m);
   bind_ksvd(m);
   bind_statistics(m);
+  bind_pooling(m);
   bind_anchored(m, kernels().name);
   bind_restoration(m, kernels().name);
 }

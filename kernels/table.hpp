@@ -120,6 +120,21 @@ struct Statistics {
   double* patch_products;  // B, (n_atoms, n_features)
 };
 
+// Sparse codes of the patches of a grid, row after row, to be averaged over neighbouring patches (see pooling.hpp).
+template <class T>
+struct Pooling {
+  std::int64_t n_rows;
+  std::int64_t n_columns;
+  std::int64_t n_atoms;
+  std::int64_t radius;
+  const std::int64_t* indptr;  // codes as CSR
+  const std::int32_t* indices;
+  const T* values;
+  const T* weights;  // (n_rows, n_columns) of the patches
+  const T* window;   // (2 radius + 1)
+  T* squares;        // (n_rows, n_columns)
+};
+
 template <class T>
 struct Kernels {
   std::int64_t atom_padding;  // atoms are padded to a multiple of this
@@ -138,6 +153,8 @@ struct Kernels {
   std::size_t (*place_scratch_bytes)(std::int64_t n_atoms, std::int64_t n_features);
   T (*place_atoms)(const double* code_products, const double* patch_products, std::int64_t n_atoms,
                    std::int64_t n_features, std::int64_t first, T* panels, void* block);
+  std::size_t (*pooling_scratch_bytes)(const Pooling<T>&);
+  void (*pool_row)(const Pooling<T>&, std::int64_t row, void* scratch);
 };
 
 struct KernelTable {

@@ -103,6 +103,22 @@ def add_statistics(
     The codes are a CSR matrix (n, M). Missing values of a patch are completed by ``x · dictionary``.
     """
 
+def pooled_squares(
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    values: NDArray[Real],
+    *,
+    weights: NDArray[Real],
+    window: NDArray[Real],
+    n_atoms: int,
+    n_threads: int,
+) -> NDArray[Real]:
+    """``Σ_k P_k²`` for codes (rows × columns, M), where P_k averages ``weights · |x_k|`` over the grid.
+
+    The codes are a CSR matrix of the patches of a grid of the shape of ``weights``; ``window`` (odd length)
+    weighs neighbours down the columns and along the rows. Nothing lies beyond the border.
+    """
+
 def dictionary_from_statistics(
     code_products: NDArray[np.float64],
     patch_products: NDArray[np.float64],

@@ -57,9 +57,9 @@ class AnomalyDetector(BaseEstimator):
         In pixels. By default 8 and 4 for "universal", 16 and 16 for "reconstruction", 32 and 8 for the
         methods of ICIP 2016.
     n_components, n_nonzero_coefs : int, optional
-        Atoms, and non-zeros of each code. By default 128 and 5 for "universal", 10 and 3 for
-        "reconstruction". The methods of ICIP 2016 have 100 atoms for each scale, and a penalty instead of a
-        number of non-zeros.
+        Atoms, and non-zeros of each code. By default 256 atoms for "universal", 10 and 3 non-zeros for
+        "reconstruction". The methods of ICIP 2016 have 100 atoms for each scale. They and "universal" have a
+        penalty instead of a number of non-zeros.
     scales : sequence of float, optional
         Factors, relative to the training images, of the magnifications to be ready for: the training images
         are shrunk by each. "universal" is ready for all from the largest to the smallest and judges each

@@ -22,7 +22,7 @@ _LEVELS = ("full", "half")
 _POSITIONS_TO_LEARN_FROM = 16_000
 ENOUGH_TO_KEEP_DICTIONARIES = 2_000
 _CROP = 320
-_CROPS = 10
+_CROPS = 6
 _AREA_OF_DEFECTS = 0.1
 
 
@@ -37,15 +37,14 @@ class LikelihoodScorer:
 
     Parameters
     ----------
-    patch_size, stride, n_components, n_nonzero_coefs
+    patch_size, stride, n_components
         As in `PooledFeatures`.
     n_threads : int, optional
     """
 
     patch_size: int = 8
     stride: int = 4
-    n_components: int = 128
-    n_nonzero_coefs: int = 5
+    n_components: int = 256
     n_threads: int | None = None
     levels: list[PooledFeatures] = field(init=False, repr=False)
     ratio: LikelihoodRatio = field(init=False, repr=False)
@@ -53,13 +52,7 @@ class LikelihoodScorer:
 
     def __post_init__(self) -> None:
         self.levels = [
-            PooledFeatures(
-                self.patch_size,
-                self.stride,
-                self.n_components,
-                self.n_nonzero_coefs,
-                n_threads=self.n_threads,
-            )
+            PooledFeatures(self.patch_size, self.stride, self.n_components, n_threads=self.n_threads)
             for _ in _LEVELS
         ]
 
@@ -119,6 +112,7 @@ class LikelihoodScorer:
         return LikelihoodRatio.of(
             features,
             self._learning.odd,
+            n_finest=features.shape[1] // len(self.levels),
             resolvable=self._resolvable(features.shape[1] // len(self.levels)),
             n_separate=self._n_separate(images),
             random_state=random_state,

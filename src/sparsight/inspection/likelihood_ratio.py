@@ -1,4 +1,4 @@
-"""How much less likely a feature vector is on a good image than on any odd thing."""
+"""How much more likely features are on normal images than on odd things: the universal detector's score."""
 
 from __future__ import annotations
 
@@ -24,15 +24,13 @@ _WEIGHT_OF_ALTERNATIVE = 0.5
 class LikelihoodRatio:
     r"""Score of feature vectors, learned from normal ones and from those of synthetic defects.
 
-    .. math:: u(f) = -\log p_\text{normal}(f) + \tfrac12 \log p_\text{odd}(f)
-
-    Each feature is mapped to a normal score first. p_normal is a mixture of Gaussians, p_odd one Gaussian. The
-    score is √|u| with the sign of u, mapped so that it is standard normal on what it was learned from.
+    Each feature is mapped to a normal score first. The score is the sum of two, of all features and of the
+    finest scale's alone, which small defects are not diluted in; see `Verdict` for each. It is mapped so that
+    it is standard normal on what it was learned from.
     """
 
     marginals: NormalScores
-    normal: MixtureDensity
-    odd: MixtureDensity
+    verdicts: tuple[Verdict, ...]
     scale: NormalScores
 
     @classmethod
@@ -41,6 +39,7 @@ class LikelihoodRatio:
         normal: NDArray[np.float32],
         odd: NDArray[np.float32],
         *,
+        n_finest: int,
         resolvable: NDArray[np.floating],
         n_separate: float,
         random_state: np.random.RandomState,
@@ -52,16 +51,88 @@ class LikelihoodRatio:
         ----------
         normal, odd : arrays of shape (n, n_features)
             Features of normal positions, and of positions inside of synthetic defects.
+        n_finest : int
+            How many features, from the first, are those of the finest scale.
         resolvable : array of shape (n_features,)
             Differences of each feature that are no sign of anything.
         n_separate : float
             As how many independent vectors the normal ones count: neighbouring positions see nearly the same.
         random_state : RandomState
         whole : LikelihoodRatio, optional
-            What was learned from these vectors and others: its mixture is refitted to these, which is quick.
+            What was learned from these vectors and others: its mixtures are refitted to these, which is quick.
         """
         marginals = NormalScores.of(normal, resolvable) if whole is None else whole.marginals
         normal, odd = marginals.apply(normal), marginals.apply(odd)
+        verdicts = tuple(
+            Verdict.of(
+                normal[:, :n_features],
+                odd[:, :n_features],
+                n_separate=n_separate,
+                random_state=random_state,
+                whole=None if whole is None else whole.verdicts[number],
+            )
+            for number, n_features in enumerate((normal.shape[1], n_finest))
+        )
+        total = _total(verdicts, normal)
+        return cls(marginals, verdicts, NormalScores.of(total[:, np.newaxis]))
+
+    @property
+    def normal(self) -> MixtureDensity:
+        """Density of all features, mapped to normal scores, on normal images."""
+        return self.verdicts[0].normal
+
+    def score(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores of vectors, shape (..., n_features); NaN where a feature is."""
+        flat = features.reshape(-1, features.shape[-1])
+        seen = ~np.isnan(flat).any(axis=1)
+        scores = np.full(len(flat), np.nan, np.float32)
+        total = _total(self.verdicts, self.marginals.apply(flat[seen]))
+        scores[seen] = self.scale.apply(total[:, np.newaxis], limit=np.inf)[:, 0]
+        return scores.reshape(features.shape[:-1])
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what was learned, to be stored in a model file."""
+        arrays = {"marginals": self.marginals.knots, "scale": self.scale.knots}
+        for number, verdict in enumerate(self.verdicts):
+            arrays |= {f"verdict{number}.{name}": array for name, array in verdict.arrays().items()}
+        return arrays
+
+    @classmethod
+    def restored(cls, arrays: dict[str, NDArray[Any]]) -> LikelihoodRatio:
+        """Take what was learned from a model file."""
+        verdicts = []
+        while f"verdict{len(verdicts)}.scale" in arrays:
+            prefix = f"verdict{len(verdicts)}."
+            own = {key.removeprefix(prefix): a for key, a in arrays.items() if key.startswith(prefix)}
+            verdicts.append(Verdict.restored(own))
+        return cls(NormalScores(arrays["marginals"]), tuple(verdicts), NormalScores(arrays["scale"]))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    r"""Likelihood of features under two densities.
+
+    .. math:: u(f) = -\log p_\text{normal}(f) + \tfrac12 \log p_\text{odd}(f)
+
+    p_normal is a mixture of Gaussians, p_odd one Gaussian. The score is √|u| with the sign of u, mapped so
+    that it is standard normal on what it was learned from.
+    """
+
+    normal: MixtureDensity
+    odd: MixtureDensity
+    scale: NormalScores
+
+    @classmethod
+    def of(
+        cls,
+        normal: NDArray[np.float32],
+        odd: NDArray[np.float32],
+        *,
+        n_separate: float,
+        random_state: np.random.RandomState,
+        whole: Verdict | None,
+    ) -> Verdict:
+        """Learn from features that were mapped to normal scores; parameters as of `LikelihoodRatio.of`."""
         regularization = _REGULARIZATION + (normal.shape[1] / n_separate) ** 2
         if whole is None:
             n_components = int(np.clip(n_separate / _SEPARATE_VECTORS_PER_COMPONENT, 1, _MOST_COMPONENTS))
@@ -70,37 +141,48 @@ class LikelihoodRatio:
             )
         else:
             density = whole.normal.refined(normal, regularization=regularization)
+        spread = np.cov(odd.T) + _REGULARIZATION_OF_ALTERNATIVE * np.eye(odd.shape[1])
         # So broad that u grows in every direction away from a component: Σ_odd ⪰ w Σ_normal.
-        spread = np.cov(odd.T) + _WEIGHT_OF_ALTERNATIVE * density.covariance_within()
-        spread += _REGULARIZATION_OF_ALTERNATIVE * np.eye(len(spread))
+        spread = at_least(spread, _WEIGHT_OF_ALTERNATIVE * density.covariance_within())
         alternative = MixtureDensity.gaussian(odd.mean(axis=0), spread)
         scale = NormalScores.of(_root_ratio(normal, density, alternative)[:, np.newaxis])
-        return cls(marginals, density, alternative, scale)
+        return cls(density, alternative, scale)
 
     def score(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores of vectors, shape (..., n_features); NaN where a feature is."""
-        flat = features.reshape(-1, features.shape[-1])
-        seen = ~np.isnan(flat).any(axis=1)
-        scores = np.full(len(flat), np.nan, np.float32)
-        ratio = _root_ratio(self.marginals.apply(flat[seen]), self.normal, self.odd)
-        scores[seen] = self.scale.apply(ratio[:, np.newaxis], limit=np.inf)[:, 0]
-        return scores.reshape(features.shape[:-1])
+        """Scores of vectors, shape (n, n_features)."""
+        ratio = _root_ratio(features, self.normal, self.odd)
+        return self.scale.apply(ratio[:, np.newaxis], limit=np.inf)[:, 0]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what was learned, to be stored in a model file."""
-        arrays = {"marginals": self.marginals.knots, "scale": self.scale.knots}
+        arrays = {"scale": self.scale.knots}
         for name, density in (("normal", self.normal), ("odd", self.odd)):
             arrays |= {f"{name}.{part.name}": getattr(density, part.name) for part in fields(density)}
         return arrays
 
     @classmethod
-    def restored(cls, arrays: dict[str, NDArray[Any]]) -> LikelihoodRatio:
+    def restored(cls, arrays: dict[str, NDArray[Any]]) -> Verdict:
         """Take what was learned from a model file."""
         normal, odd = (
             MixtureDensity(*(arrays[f"{name}.{part.name}"] for part in fields(MixtureDensity)))
             for name in ("normal", "odd")
         )
-        return cls(NormalScores(arrays["marginals"]), normal, odd, NormalScores(arrays["scale"]))
+        return cls(normal, odd, NormalScores(arrays["scale"]))
+
+
+def at_least(covariance: NDArray[np.floating], smallest: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Smallest widening of a covariance that leaves it no narrower than another in any direction."""
+    root = np.linalg.cholesky(smallest)
+    inverse = np.linalg.inv(root)
+    variances, directions = np.linalg.eigh(inverse @ covariance @ inverse.T)
+    widened = (directions * np.maximum(variances, 1.0)) @ directions.T
+    return np.asarray(root @ widened @ root.T)
+
+
+def _total(verdicts: tuple[Verdict, ...], features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sum of the scores of vectors, each by its first features."""
+    parts = [verdict.score(features[:, : verdict.normal.means.shape[1]]) for verdict in verdicts]
+    return np.asarray(np.sum(parts, axis=0))
 
 
 def _root_ratio(

@@ -10,17 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from sparsight.coding import orthogonal_matching_pursuit
-from sparsight.dictionaries import KSVD
+from sparsight import _kernels
+from sparsight.coding import Coding
+from sparsight.coding._inputs import check_threads
+from sparsight.coding._result import OutputForm
 from sparsight.features import cosine_basis
+from sparsight.inspection.lasso_dictionary import code_by_lasso, learn_lasso_dictionary
 from sparsight.inspection.scorers import Observed, patch_masks, training_patches
 from sparsight.patches import PatchGrid
 
-_PATCHES_TO_LEARN_FROM = 8_000
+_PATCHES_TO_LEARN_FROM = 24_000
 _PATCHES_PER_ATOM = 16
+_PATCHES_TO_JUDGE_ON = 4_000
 _PATCHES_AT_A_TIME = 32_768
 # First zig-zag cosine coefficients of three bands, of the 64 of a patch of 8×8 pixels.
 _BAND_STARTS = (1 / 64, 6 / 64, 21 / 64)
+# λ over the median contrast.
+_RELATIVE_PENALTY = 0.07
 _TRUNCATE = 3.0
 _WEIGHT_OF_INCOMPLETE = 1e-3
 
@@ -29,9 +35,13 @@ _WEIGHT_OF_INCOMPLETE = 1e-3
 class PooledFeatures:
     r"""Features of sparse codes, averaged over a neighbourhood, at every position of a patch grid.
 
-    A patch s, without the mean m of each channel, is coded as s ≈ D x with few non-zeros. Averaged with
-    Gaussian weights are then m, c = ‖s‖, e = ‖s − D x‖, the energies E of three bands of cosine coefficients
-    of s, and the sizes |x| of the coefficients of each atom. The features are
+    A patch s, without the mean m of each channel, is coded by the lasso,
+
+    .. math:: \hat x = \arg\min_x \tfrac12 \|s - D x\|^2 + \lambda \|x\|_1, \qquad \lambda = 0.07\, c_0,
+
+    with the median c₀ of the training patches' ‖s‖. Averaged with Gaussian weights are then m, c = ‖s‖,
+    e = ‖s − D x‖, the energies E of three bands of cosine coefficients of s, and the sizes |x| of the
+    coefficients of each atom. The features are
 
     .. math:: \bar m, \quad \log(\sqrt{\bar c} + \epsilon_c), \quad \log(\sqrt{\bar e} + \epsilon_e), \quad
        \tfrac12 \log(\bar E_b + \epsilon_E^2), \quad
@@ -45,8 +55,6 @@ class PooledFeatures:
         In pixels.
     n_components : int
         Atoms, or fewer when there are not 16 training patches for each.
-    n_nonzero_coefs : int
-        Non-zeros of each code.
     smoothing : float
         Standard deviation of the weights, in pixels.
     n_threads : int, optional
@@ -54,8 +62,7 @@ class PooledFeatures:
 
     patch_size: int = 8
     stride: int = 4
-    n_components: int = 128
-    n_nonzero_coefs: int = 5
+    n_components: int = 256
     smoothing: float = 5.0
     n_threads: int | None = None
     dictionary: NDArray[np.float32] = field(init=False, repr=False)
@@ -72,17 +79,17 @@ class PooledFeatures:
         # Where most of an image is empty, the median is that of the noise.
         self.contrast = float(max(np.median(norms), 0.1 * np.sqrt(np.mean(norms**2)), 1e-12))
         n_components = max(1, min(self.n_components, len(centred) // _PATCHES_PER_ATOM))
-        n_nonzero_coefs = min(self.n_nonzero_coefs, n_components)
-        learner = KSVD(
+        self.dictionary = learn_lasso_dictionary(
+            centred,
+            mask,
             n_components,
-            transform_n_nonzero_coefs=n_nonzero_coefs,
-            max_iter=10,
-            dictionary_init="data",
-            n_threads=self.n_threads,
+            penalty=self._penalty,
             random_state=random_state,
+            n_threads=self.n_threads,
         )
-        self.dictionary = learner.fit(centred, mask=mask).components_.astype(np.float32)
-        self.error = float(np.median(self._code(centred, None)[1]))
+        some = slice(None, None, -(-len(centred) // _PATCHES_TO_JUDGE_ON))
+        some_mask = None if mask is None else mask[some]
+        self.error = float(np.median(self._code(centred[some], some_mask, "reductions").residual_norm))
         return self
 
     @property
@@ -114,18 +121,19 @@ class PooledFeatures:
         sigma = self.smoothing / self.stride
         halo = int(_TRUNCATE * sigma + 0.5)
         around = slice(max(0, rows.start - halo), min(grid.shape[0], rows.stop + halo))
-        values, weights = self._values(image, grid, around)
+        values, weights, coding = self._values(image, grid, around)
         inside = slice(rows.start - around.start, rows.stop - around.start)
         pooled = _gaussian(values * weights[..., np.newaxis], sigma)[inside]
         total = _gaussian(weights, sigma)[inside, :, np.newaxis]
+        squares = self._pooled_squares(coding, weights, sigma)[inside, :, np.newaxis]
         with np.errstate(invalid="ignore"):
             total[total <= 1e-9] = np.nan
-            return self._compressed(pooled / total)
+            return self._compressed(pooled / total, squares / np.square(total))
 
     def _values(
         self, image: Observed, grid: PatchGrid, rows: slice
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """What is averaged: m, c, e, E and |x| of every patch; and the weight of each."""
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], Coding]:
+        """What is averaged: m, c, e, ‖x‖₁ and E of every patch; the weight of each, and its code."""
         n_channels = image.pixels[0, 0].size
         patches = grid.extract(image.pixels, rows)
         patches = patches.reshape(len(patches), -1)
@@ -134,7 +142,7 @@ class PooledFeatures:
         observed = (
             np.ones(len(patches), np.float32) if mask is None else 1 - mask.mean(axis=1, dtype=np.float32)
         )
-        codes, error = self._code(centred, mask)
+        coding = self._code(centred, mask)
         # Norms and energies of the observed part, as if all were observed.
         gain = 1 / np.sqrt(np.maximum(observed, 0.5))
         norms = np.linalg.norm(centred, axis=1)
@@ -142,28 +150,42 @@ class PooledFeatures:
             [
                 means,
                 norms * gain,
-                error * gain,
+                coding.residual_norm * gain,
+                coding.l1_norm,
                 self._band_energies(centred, n_channels) * gain[:, np.newaxis] ** 2,
-                np.abs(codes),
             ]
         )
         # A code fits few pixels better than many: incomplete patches count only where no others are near.
         observed[observed < 1] *= _WEIGHT_OF_INCOMPLETE
         observed[observed < 0.5 * _WEIGHT_OF_INCOMPLETE] = 0
         shape = (-1, grid.shape[1])
-        return values.reshape(*shape, values.shape[1]), observed.reshape(shape)
+        return values.reshape(*shape, values.shape[1]), observed.reshape(shape), coding
+
+    def _pooled_squares(
+        self, coding: Coding, weights: NDArray[np.float32], sigma: float
+    ) -> NDArray[np.float32]:
+        """Sum over the atoms of the squared weighted sum of |x|, at every position."""
+        radius = int(_TRUNCATE * sigma + 0.5)
+        window = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+        codes: Any = coding.codes
+        return _kernels.pooled_squares(
+            codes.indptr.astype(np.int64),
+            codes.indices,
+            codes.data,
+            weights=np.ascontiguousarray(weights),
+            window=(window / window.sum()).astype(np.float32),
+            n_atoms=len(self.dictionary),
+            n_threads=check_threads(self.n_threads),
+        )
+
+    @property
+    def _penalty(self) -> float:
+        return _RELATIVE_PENALTY * self.contrast
 
     def _code(
-        self, centred: NDArray[np.float32], mask: NDArray[np.bool_] | None
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
-        coding = orthogonal_matching_pursuit(
-            centred,
-            self.dictionary,
-            n_nonzero_coefs=min(self.n_nonzero_coefs, len(self.dictionary)),
-            mask=mask,
-            n_threads=self.n_threads,
-        )
-        return np.asarray(coding.codes), coding.residual_norm
+        self, centred: NDArray[np.float32], mask: NDArray[np.bool_] | None, output: OutputForm = "sparse"
+    ) -> Coding:
+        return code_by_lasso(centred, self.dictionary, self._penalty, mask, output, self.n_threads)
 
     def _band_energies(self, centred: NDArray[np.float32], n_channels: int) -> NDArray[np.float32]:
         size = self.patch_size
@@ -172,23 +194,21 @@ class PooledFeatures:
         energy = sum(np.square(channels[:, :, c] @ basis.T) for c in range(n_channels))
         return np.add.reduceat(np.asarray(energy), self._bands, axis=1)
 
-    def _compressed(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
-        n_atoms = len(self.dictionary)
-        head, sizes = pooled[..., :-n_atoms], pooled[..., -n_atoms:]
+    def _compressed(self, pooled: NDArray[np.float32], squares: NDArray[np.float32]) -> NDArray[np.float32]:
         n_bands = len(self._bands)
-        means = head[..., : -2 - n_bands]
-        contrast, error = head[..., -2 - n_bands], head[..., -1 - n_bands]
-        energies = head[..., -n_bands:]
-        diversity = np.log(np.square(sizes.sum(axis=-1)) + (0.01 * self.contrast) ** 2) - np.log(
-            np.square(sizes).sum(axis=-1) + (0.003 * self.contrast) ** 2
+        n_means = pooled.shape[-1] - 3 - n_bands
+        means, energies = pooled[..., :n_means], pooled[..., -n_bands:]
+        contrast, error, sizes = np.moveaxis(pooled[..., n_means : n_means + 3, np.newaxis], -2, 0)
+        diversity = np.log(np.square(sizes) + (0.01 * self.contrast) ** 2) - np.log(
+            squares + (0.003 * self.contrast) ** 2
         )
         return np.concatenate(
             [
                 means,
-                np.log(np.sqrt(contrast) + 0.1 * np.sqrt(self.contrast))[..., np.newaxis],
-                np.log(np.sqrt(error) + 0.1 * np.sqrt(self.error + 1e-3 * self.contrast))[..., np.newaxis],
+                np.log(np.sqrt(contrast) + 0.1 * np.sqrt(self.contrast)),
+                np.log(np.sqrt(error) + 0.1 * np.sqrt(self.error + 1e-3 * self.contrast)),
                 0.5 * np.log(energies + (0.02 * self.contrast) ** 2),
-                diversity[..., np.newaxis],
+                diversity,
             ],
             axis=-1,
         )
