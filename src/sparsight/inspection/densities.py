@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 _AT_A_TIME = 8_192
+_STEPS = 25
+_LEVELLED_OFF = 3e-3
+_VECTORS_PER_CLUSTER = 200
 
 
 @dataclass(frozen=True)
@@ -41,20 +43,19 @@ class MixtureDensity:
 
         `regularization` is added to the diagonal of every covariance.
         """
-        # Imported here: scikit-learn's mixtures are only needed to learn, not to inspect.
-        import warnings
-
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.mixture import GaussianMixture
-
-        mixture = GaussianMixture(
-            n_components, reg_covar=regularization, max_iter=25, tol=3e-3, random_state=random_state
-        )
-        with warnings.catch_warnings():
-            # The likelihood has levelled off long before the parameters have.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            mixture.fit(np.asarray(features, np.float64))
-        return cls._of_components(mixture.weights_, mixture.means_, mixture.precisions_cholesky_)
+        vectors = np.asarray(features, np.float32)
+        n_components = min(n_components, len(vectors))
+        nearest = _clusters(vectors, n_components, random_state)
+        shares = np.eye(n_components)[nearest]
+        density = cls._maximising(vectors, shares[:, shares.any(axis=0)], regularization)
+        likelihood = -np.inf
+        for _ in range(_STEPS):
+            shares, log_density = density._shares(vectors)
+            gain, likelihood = log_density - likelihood, log_density
+            if gain < _LEVELLED_OFF:
+                break
+            density = cls._maximising(vectors, shares, regularization)
+        return density
 
     def refined(self, features: NDArray[np.float32], *, regularization: float) -> MixtureDensity:
         """One more step of expectation maximisation, to feature vectors of shape (n, n_features).
@@ -63,21 +64,36 @@ class MixtureDensity:
         had never been there, but for the choice of which vector belongs to which. Components that hardly
         explain any of them vanish.
         """
+        shares, _ = self._shares(features)
+        kept = shares.sum(axis=0) > features.shape[1]
+        return self._maximising(features, shares[:, kept], regularization)
+
+    def _shares(self, features: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
+        """Probability that each vector belongs to each component; mean log-likelihood, up to a constant."""
         log_densities = np.concatenate(
             [self._log_densities(features[s : s + _AT_A_TIME]) for s in range(0, len(features), _AT_A_TIME)]
         )
-        shares = np.exp(log_densities - logsumexp(log_densities, axis=1, keepdims=True)).astype(np.float64)
-        totals = shares.sum(axis=0)
-        kept = totals > features.shape[1]
-        shares, totals = shares[:, kept], totals[kept]
-        vectors = features.astype(np.float64)
-        means = (shares.T @ vectors) / totals[:, np.newaxis]
+        largest = log_densities.max(axis=1, keepdims=True)
+        shares = np.exp(log_densities - largest)
+        totals = shares.sum(axis=1, keepdims=True)
+        return shares / totals, float(np.mean(largest + np.log(totals), dtype=np.float64))
+
+    @classmethod
+    def _maximising(
+        cls, features: NDArray[np.float32], shares: NDArray[np.floating], regularization: float
+    ) -> MixtureDensity:
+        """The mixture whose components have these shares of the vectors."""
+        totals = shares.sum(axis=0, dtype=np.float64)
+        centre = features.mean(axis=0)
+        # Around the centre, so that single precision does for the products.
+        vectors = features - centre
+        means = (shares.T.astype(np.float32) @ vectors) / totals[:, np.newaxis]
         factors = []
-        for share, total, mean in zip(shares.T, totals, means, strict=True):
-            deviations = vectors - mean
-            covariance = (deviations * share[:, np.newaxis]).T @ deviations / total
+        for share, total, mean in zip(shares.T.astype(np.float32), totals, means, strict=True):
+            products = (vectors * share[:, np.newaxis]).T @ vectors / total
+            covariance = products.astype(np.float64) - np.outer(mean, mean)
             factors.append(_inverse_factor(covariance + regularization * np.eye(len(mean))))
-        return self._of_components(totals / totals.sum(), means, np.stack(factors))
+        return cls._of_components(totals / totals.sum(), means + centre, np.stack(factors))
 
     @classmethod
     def gaussian(cls, mean: NDArray[np.floating], covariance: NDArray[np.floating]) -> MixtureDensity:
@@ -107,12 +123,13 @@ class MixtureDensity:
 
     def log_density(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logarithm of the density at feature vectors, shape (n, n_features)."""
-        parts = [
-            logsumexp(self._log_densities(features[start : start + _AT_A_TIME]), axis=1)
-            for start in range(0, len(features), _AT_A_TIME)
-        ]
+        parts = [np.empty(0, np.float32)]
+        for start in range(0, len(features), _AT_A_TIME):
+            of_components = self._log_densities(features[start : start + _AT_A_TIME])
+            largest = of_components.max(axis=1)
+            parts.append(largest + np.log(np.exp(of_components - largest[:, np.newaxis]).sum(axis=1)))
         n_features = self.means.shape[1]
-        total = np.concatenate(parts) if parts else np.empty(0, np.float32)
+        total = np.concatenate(parts)
         return np.asarray(total - 0.5 * n_features * np.log(2 * np.pi), np.float32)
 
     def _log_densities(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -122,6 +139,22 @@ class MixtureDensity:
         offsets = np.einsum("kf,kfg->kg", self.means, self.factors).ravel()
         whitened = (features @ factors - offsets).reshape(-1, n_components, n_features)
         return np.asarray(self.log_weights - 0.5 * np.einsum("nkf,nkf->nk", whitened, whitened))
+
+
+def _clusters(
+    vectors: NDArray[np.float32], n_clusters: int, random_state: np.random.RandomState
+) -> NDArray[np.intp]:
+    """Number of the cluster of each vector."""
+    import warnings
+
+    from scipy.cluster.vq import kmeans2, vq
+
+    some = vectors[random_state.permutation(len(vectors))[: _VECTORS_PER_CLUSTER * n_clusters]]
+    with warnings.catch_warnings():
+        # A cluster that runs empty only makes one component fewer.
+        warnings.simplefilter("ignore", UserWarning)
+        centres, _ = kmeans2(some, n_clusters, minit="++", rng=random_state)
+    return np.asarray(vq(vectors, centres)[0])
 
 
 def _inverse_factor(covariance: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -11,8 +11,8 @@ from sparsight.coding import Coding, lasso
 from sparsight.coding._result import OutputForm
 from sparsight.dictionaries._statistics import LearningStatistics
 
-_BATCHES = 15
-_BATCH_SIZE = 3_000
+_BATCHES = 20
+_BATCH_SIZE = 1_200
 _SWEEPS = 3
 _FAINT = 0.3  # of the median norm: fainter patches are no atoms to start from
 

@@ -15,7 +15,7 @@ from sparsight.inspection.halving import half_size
 from sparsight.inspection.likelihood_ratio import LikelihoodRatio
 from sparsight.inspection.pooled_features import PooledFeatures
 from sparsight.inspection.positions import centres, interpolate
-from sparsight.inspection.scorers import Fold, Observed, learned_anew
+from sparsight.inspection.scorers import Fold, Observed
 from sparsight.inspection.synthetic_defects import paste_defects
 
 _LEVELS = ("full", "half")
@@ -68,11 +68,22 @@ class LikelihoodScorer:
 
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> LikelihoodScorer:
         """Learn dictionaries and densities from normal images."""
+        return self._learn(images, random_state, None, self._n_separate(images))
+
+    def _learn(
+        self,
+        images: Sequence[Observed],
+        random_state: np.random.RandomState,
+        whole: LikelihoodScorer | None,
+        n_separate: float,
+    ) -> LikelihoodScorer:
+        """Learn; with `whole`, what was learned from these images and others, a model just as detailed."""
         halves = [half_size(image, self.patch_size) for image in images]
-        for level, level_images in zip(self.levels, (images, halves), strict=True):
-            level.fit(level_images, random_state)
+        for number, level_images in enumerate((images, halves)):
+            like = None if whole is None else whole.levels[number]
+            self.levels[number].fit(level_images, random_state, like)
         self._learning = _Learning(self._odd_features(images, random_state))
-        self.ratio = self._learned(images, random_state)
+        self.ratio = self._learned(images, random_state, n_separate)
         return self
 
     def left_out(
@@ -86,13 +97,16 @@ class LikelihoodScorer:
         """
         for training, held_out in folds:
             known = all(image in self._learning.measured for image in training)
-            if known and self._n_separate(training) > ENOUGH_TO_KEEP_DICTIONARIES:
-                ratio = self._learned(training, random_state, whole=self.ratio)
+            # Scores of a coarser model are smaller: the promise would be broken by the finer one.
+            n_separate = self._n_separate([*training, *held_out])
+            if known and n_separate > ENOUGH_TO_KEEP_DICTIONARIES:
+                ratio = self._learned(training, random_state, n_separate, whole=self.ratio)
                 yield [
                     self._to_pixels(image, ratio.score(self._training_features(image))) for image in held_out
                 ]
             else:
-                yield from learned_anew(lambda: replace(self), [(training, held_out)], random_state)
+                anew = replace(self)._learn(training, random_state, self, n_separate)
+                yield [anew.score(image) for image in held_out]
 
     def score(self, image: Observed) -> NDArray[np.float32]:
         """Score map: standard normal on good images, larger where less likely; NaN where not observed."""
@@ -103,6 +117,7 @@ class LikelihoodScorer:
         self,
         images: Sequence[Observed],
         random_state: np.random.RandomState,
+        n_separate: float,
         whole: LikelihoodRatio | None = None,
     ) -> LikelihoodRatio:
         share = -(-_POSITIONS_TO_LEARN_FROM // len(images))
@@ -114,7 +129,7 @@ class LikelihoodScorer:
             self._learning.odd,
             n_finest=features.shape[1] // len(self.levels),
             resolvable=self._resolvable(features.shape[1] // len(self.levels)),
-            n_separate=self._n_separate(images),
+            n_separate=n_separate,
             random_state=random_state,
             whole=whole,
         )

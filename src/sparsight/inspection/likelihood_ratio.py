@@ -39,7 +39,7 @@ class LikelihoodRatio:
         normal: NDArray[np.float32],
         odd: NDArray[np.float32],
         *,
-        n_finest: int,
+        n_finest: int | None = None,
         resolvable: NDArray[np.floating],
         n_separate: float,
         random_state: np.random.RandomState,
@@ -51,8 +51,8 @@ class LikelihoodRatio:
         ----------
         normal, odd : arrays of shape (n, n_features)
             Features of normal positions, and of positions inside of synthetic defects.
-        n_finest : int
-            How many features, from the first, are those of the finest scale.
+        n_finest : int, optional
+            How many features, from the first, are those of the finest scale, to be judged by themselves, too.
         resolvable : array of shape (n_features,)
             Differences of each feature that are no sign of anything.
         n_separate : float
@@ -63,6 +63,7 @@ class LikelihoodRatio:
         """
         marginals = NormalScores.of(normal, resolvable) if whole is None else whole.marginals
         normal, odd = marginals.apply(normal), marginals.apply(odd)
+        parts = [normal.shape[1]] if n_finest is None else [normal.shape[1], n_finest]
         verdicts = tuple(
             Verdict.of(
                 normal[:, :n_features],
@@ -71,7 +72,7 @@ class LikelihoodRatio:
                 random_state=random_state,
                 whole=None if whole is None else whole.verdicts[number],
             )
-            for number, n_features in enumerate((normal.shape[1], n_finest))
+            for number, n_features in enumerate(parts)
         )
         total = _total(verdicts, normal)
         return cls(marginals, verdicts, NormalScores.of(total[:, np.newaxis]))
@@ -100,7 +101,7 @@ class LikelihoodRatio:
     @classmethod
     def restored(cls, arrays: dict[str, NDArray[Any]]) -> LikelihoodRatio:
         """Take what was learned from a model file."""
-        verdicts = []
+        verdicts: list[Verdict] = []
         while f"verdict{len(verdicts)}.scale" in arrays:
             prefix = f"verdict{len(verdicts)}."
             own = {key.removeprefix(prefix): a for key, a in arrays.items() if key.startswith(prefix)}

@@ -19,14 +19,14 @@ from sparsight.inspection.lasso_dictionary import code_by_lasso, learn_lasso_dic
 from sparsight.inspection.scorers import Observed, patch_masks, training_patches
 from sparsight.patches import PatchGrid
 
-_PATCHES_TO_LEARN_FROM = 24_000
+_PATCHES_TO_LEARN_FROM = 20_000
 _PATCHES_PER_ATOM = 16
 _PATCHES_TO_JUDGE_ON = 4_000
 _PATCHES_AT_A_TIME = 32_768
 # First zig-zag cosine coefficients of three bands, of the 64 of a patch of 8×8 pixels.
 _BAND_STARTS = (1 / 64, 6 / 64, 21 / 64)
 # λ over the median contrast.
-_RELATIVE_PENALTY = 0.07
+_RELATIVE_PENALTY = 0.08
 _TRUNCATE = 3.0
 _WEIGHT_OF_INCOMPLETE = 1e-3
 
@@ -37,7 +37,7 @@ class PooledFeatures:
 
     A patch s, without the mean m of each channel, is coded by the lasso,
 
-    .. math:: \hat x = \arg\min_x \tfrac12 \|s - D x\|^2 + \lambda \|x\|_1, \qquad \lambda = 0.07\, c_0,
+    .. math:: \hat x = \arg\min_x \tfrac12 \|s - D x\|^2 + \lambda \|x\|_1, \qquad \lambda = 0.08\, c_0,
 
     with the median c₀ of the training patches' ‖s‖. Averaged with Gaussian weights are then m, c = ‖s‖,
     e = ‖s − D x‖, the energies E of three bands of cosine coefficients of s, and the sizes |x| of the
@@ -69,8 +69,16 @@ class PooledFeatures:
     contrast: float = field(init=False, repr=False)
     error: float = field(init=False, repr=False)
 
-    def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> PooledFeatures:
-        """Learn the dictionary, and the typical contrast and coding error, from normal images."""
+    def fit(
+        self,
+        images: Sequence[Observed],
+        random_state: np.random.RandomState,
+        whole: PooledFeatures | None = None,
+    ) -> PooledFeatures:
+        """Learn the dictionary, and the typical contrast and coding error, from normal images.
+
+        With `whole`, what was learned from these images and others: learn as many atoms as that has.
+        """
         patches, mask = training_patches(
             images, self.patch_size, self.stride, _PATCHES_TO_LEARN_FROM, random_state
         )
@@ -79,6 +87,8 @@ class PooledFeatures:
         # Where most of an image is empty, the median is that of the noise.
         self.contrast = float(max(np.median(norms), 0.1 * np.sqrt(np.mean(norms**2)), 1e-12))
         n_components = max(1, min(self.n_components, len(centred) // _PATCHES_PER_ATOM))
+        if whole is not None:
+            n_components = min(len(whole.dictionary), len(centred))
         self.dictionary = learn_lasso_dictionary(
             centred,
             mask,
@@ -194,7 +204,7 @@ class PooledFeatures:
         energy = sum(np.square(channels[:, :, c] @ basis.T) for c in range(n_channels))
         return np.add.reduceat(np.asarray(energy), self._bands, axis=1)
 
-    def _compressed(self, pooled: NDArray[np.float32], squares: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _compressed(self, pooled: NDArray[np.floating], squares: NDArray[np.floating]) -> NDArray[np.float32]:
         n_bands = len(self._bands)
         n_means = pooled.shape[-1] - 3 - n_bands
         means, energies = pooled[..., :n_means], pooled[..., -n_bands:]
