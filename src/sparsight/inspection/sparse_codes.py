@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
-from sparsight.coding import Coding
-from sparsight.coding.reference import admm
+from sparsight.coding import Coding, sparse_group
 from sparsight.dictionaries import KSVD
 
 _NONZEROS_TO_LEARN = 8
-_AT_A_TIME = 4_096
 _TOLERANCE = 1e-3
 
 
@@ -46,35 +42,16 @@ def code_patches(
     """Reductions of the codes that solve (5) of ICIP 2016, with the norms of the groups of atoms."""
     from sklearn.exceptions import ConvergenceWarning
 
-    parts = []
-    with threadpool_limits(n_threads), warnings.catch_warnings():
+    with warnings.catch_warnings():
         # A patch that is not quite at its optimum changes no indicator visibly.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        for start in range(0, len(features), _AT_A_TIME):
-            part = features[start : start + _AT_A_TIME]
-            codes = admm(
-                part,
-                dictionary,
-                penalty=penalty,
-                group_penalty=group_penalty,
-                groups=groups,
-                tolerance=_TOLERANCE,
-                max_iter=300,
-            ).codes
-            parts.append(_reductions(part, dictionary, groups, np.asarray(codes)))
-    return Coding(None, *(np.concatenate(column) for column in zip(*parts, strict=True)))
-
-
-def _reductions(
-    features: NDArray[np.float32],
-    dictionary: NDArray[np.float32],
-    groups: NDArray[np.intp],
-    codes: NDArray[Any],
-) -> tuple[NDArray[Any], ...]:
-    group_norms = [np.linalg.norm(codes[:, groups == group], axis=1) for group in np.unique(groups)]
-    return (
-        np.linalg.norm(features - codes @ dictionary, axis=1),
-        np.abs(codes).sum(axis=1),
-        np.count_nonzero(codes, axis=1).astype(np.int32),
-        np.stack(group_norms, axis=1),
-    )
+        return sparse_group(
+            features,
+            dictionary,
+            penalty=penalty,
+            group_penalty=group_penalty,
+            groups=groups,
+            tolerance=_TOLERANCE,
+            output="reductions",
+            n_threads=n_threads,
+        )
