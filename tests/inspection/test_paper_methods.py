@@ -8,7 +8,7 @@ from sparsight.errors import ParameterError
 from sparsight.inspection import AnomalyDetector
 from sparsight.inspection.group_penalty import choose_group_penalty
 from sparsight.inspection.indicators import INDICATORS
-from sparsight.inspection.normality import Tolerance
+from sparsight.inspection.normality import NormalityRegion, Tolerance
 from sparsight.inspection.paper_methods import PAPER_METHODS
 from sparsight.inspection.rescaling import rescale
 from sparsight.inspection.scorers import Observed
@@ -133,3 +133,50 @@ def test_parameters_that_a_method_does_not_have_are_refused():
 def test_too_small_at_the_lowest_scale_names_the_remedy():
     with pytest.raises(ParameterError, match=r"At scale 0.5 the training images are smaller"):
         AnomalyDetector(method="all-in-one").fit([texture(0, shape=(60, 60)), texture(1, shape=(60, 60))])
+
+
+@pytest.mark.parametrize("name", ["group-coding", "outlier-coding"])
+def test_explanations_say_which_indicator_and_scale_speak(name):
+    good = [texture(seed) for seed in range(3)]
+    bad = texture(7)
+    bad[40:72, 50:90] = texture(5).T[40:72, 50:90]
+    detector = AnomalyDetector(method=name, **SMALL).fit(good)
+    found = detector.inspect(bad)
+    explanations = detector.explain(found)
+    assert len(explanations) == len(found.defects) > 0
+    first = explanations[0]
+    assert sum(first.indicators.values()) == pytest.approx(1)
+    assert set(first.scales) == {1.0, 0.75, 0.5}
+    assert sum(first.scales.values()) == pytest.approx(1)
+    top, left = first.corner
+    assert np.array_equal(first.patch, bad[top : top + 16, left : left + 16])
+    assert 24 < top + 8 < 88
+    assert 34 < left + 8 < 106
+    names = list(detector.scorer_.indicators)
+    assert list(first.indicators) == names
+
+
+def test_reconstruction_of_a_normal_patch_resembles_it():
+    detector = AnomalyDetector(method="single-scale", **SMALL).fit([texture(seed) for seed in range(3)])
+    image = texture(8).astype(np.float32)
+    explanation = detector.scorer_.explain(Observed(image), (60, 60))
+    errors = explanation.reconstruction - explanation.patch
+    assert np.sqrt(np.mean(errors**2)) < 0.4 * explanation.patch.std()
+    assert explanation.corner == (52, 52)
+    codes = [abs(code) for _, code in explanation.atoms]
+    assert codes == sorted(codes, reverse=True)
+    assert codes
+
+
+def test_shares_follow_the_indicator_that_deviates():
+    rng = np.random.default_rng(0)
+    region = NormalityRegion.of(rng.normal(size=(500, 3)) * (1, 10, 100))
+    assert region.shares(np.array([0, 80.0, 0])).argmax() == 1
+    vector = rng.normal(size=(1, 3)) * (5, 50, 500)
+    assert region.shares(vector[0]).sum() == pytest.approx(1)
+
+
+def test_methods_without_explanation_say_so():
+    detector = AnomalyDetector(method="reconstruction", threshold=20.0).fit([texture(0)])
+    with pytest.raises(ParameterError, match="does not explain"):
+        detector.explain(detector.inspect(texture(1)))

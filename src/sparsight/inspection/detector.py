@@ -22,6 +22,7 @@ from sparsight.images import Image, as_image
 from sparsight.inspection.any_scale import AnyScaleScorer
 from sparsight.inspection.calibration import Calibration, calibrate_on_folds, n_folds
 from sparsight.inspection.defects import Inspection, find_defects
+from sparsight.inspection.explanations import Explaining, Explanation, strongest_place
 from sparsight.inspection.intake import ImageLike, load_training_images, observe
 from sparsight.inspection.likelihood import LikelihoodScorer
 from sparsight.inspection.paper_methods import PAPER_METHODS
@@ -244,6 +245,36 @@ class AnomalyDetector(BaseEstimator):
             pixel_size_um=image.pixel_size_um,
         )
         return Inspection(image, scores, threshold, found, defects, time.perf_counter() - started)
+
+    def explain(self, inspection: Inspection, mask: ArrayLike | None = None) -> list[Explanation]:
+        """Say of each defect what speaks for it, at the place where its score is largest.
+
+        Parameters
+        ----------
+        inspection : Inspection
+            By this detector.
+        mask : bool array of shape (height, width), optional
+            The one given to `inspect`.
+
+        Returns
+        -------
+        list of Explanation
+            One for each of ``inspection.defects``.
+
+        Raises
+        ------
+        ParameterError
+            If the method has no explanation.
+        """
+        check_is_fitted(self)
+        if not isinstance(self.scorer_, Explaining):
+            raise ParameterError(f'The method "{self.method}" does not explain its scores.')
+        observed = self._observed(inspection.image, mask)
+        places = [
+            strongest_place(inspection.score_map, inspection.mask, defect.bounding_box)
+            for defect in inspection.defects
+        ]
+        return [self.scorer_.explain(observed, place) for place in places]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file, atomically.

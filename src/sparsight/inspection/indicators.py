@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsight.coding import Coding
+from sparsight.coding._result import OutputForm
 from sparsight.errors import ParameterError
 from sparsight.features import cosine_basis, remove_mean
+from sparsight.inspection.explanations import Explanation, patch_around
 from sparsight.inspection.group_penalty import GroupUse, choose_group_penalty
 from sparsight.inspection.normality import NormalityRegion
 from sparsight.inspection.rescaling import checked_scales, rescale
@@ -29,6 +31,7 @@ from sparsight.patches import PatchGrid
 _PATCHES_TO_CHOOSE_ON = 1_500
 _FAINT = 0.1  # of the root mean square norm of patches: what is fainter shows nothing but noise
 _SHARE_OF_FAINT = 0.01
+_ATOMS_TO_NAME = 5
 
 
 def _spread(coding: Coding) -> NDArray[np.floating]:
@@ -49,6 +52,10 @@ class Region(Protocol):
 
     def distance(self, indicators: NDArray[np.floating]) -> NDArray[np.float64]:
         """How far from normal each vector of indicators is."""
+        ...
+
+    def shares(self, indicators: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Share of each indicator in the distance of one vector of them."""
         ...
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
@@ -175,6 +182,38 @@ class IndicatorScorer:
             score[image.mask] = np.nan
         return score
 
+    def explain(self, image: Observed, place: tuple[int, int]) -> Explanation:
+        """What makes the patch around a place anomalous, or normal."""
+        top, left = patch_around(place, self.patch_size, image.pixels.shape)
+        window = (slice(top, top + self.patch_size), slice(left, left + self.patch_size))
+        patch = image.pixels[window]
+        mask = None
+        if image.mask is not None:
+            mask = np.repeat(image.mask[window].reshape(1, -1), patch[0, 0].size, axis=1)
+        coefs = self._coefs(patch.reshape(1, -1), mask)
+        features = self._normed(coefs)
+        coding = self._code(features, self.group_penalty, output="dense")
+        assert coding.codes is not None
+        assert coding.group_norms is not None
+        codes, group_norms = coding.codes[0], coding.group_norms[0]
+        n_coefs = coefs.shape[1] // patch[0, 0].size
+        basis = cosine_basis((self.patch_size, self.patch_size), n_coefs).astype(np.float32)
+        scale = np.linalg.norm(coefs) / max(float(np.linalg.norm(features)), 1e-12)
+        rebuilt = basis.T @ (codes @ self.dictionary * scale).reshape(n_coefs, -1)
+        _, means = remove_mean(patch.reshape(1, -1), mask)
+        shares = self.normal.shares(self._vectors(coding)[0])
+        strongest = np.argsort(-np.abs(codes), kind="stable")[: min(_ATOMS_TO_NAME, np.count_nonzero(codes))]
+        return Explanation(
+            corner=(top, left),
+            indicators=dict(zip(self.indicators, shares.tolist(), strict=True)),
+            scales=dict(
+                zip(self.scales, (group_norms / max(group_norms.sum(), 1e-12)).tolist(), strict=True)
+            ),
+            atoms=[(int(number), float(codes[number])) for number in strongest],
+            patch=patch,
+            reconstruction=(rebuilt.reshape(patch.shape) + means[0]).astype(np.float32),
+        )
+
     def _training_coefs(
         self, images: Sequence[Observed], scale: float, random_state: np.random.RandomState
     ) -> NDArray[np.float32]:
@@ -214,10 +253,18 @@ class IndicatorScorer:
         norms = np.linalg.norm(coefs, axis=1, keepdims=True)
         return np.asarray(coefs / np.maximum(norms, np.float32(self.faintest)))
 
-    def _code(self, features: NDArray[np.float32], group_penalty: float) -> Coding:
+    def _code(
+        self, features: NDArray[np.float32], group_penalty: float, output: OutputForm = "reductions"
+    ) -> Coding:
         groups = np.repeat(np.arange(len(self.scales)), len(self.dictionary) // len(self.scales))
         return code_patches(
-            features, self.dictionary, groups, self.penalty, group_penalty, n_threads=self.n_threads
+            features,
+            self.dictionary,
+            groups,
+            self.penalty,
+            group_penalty,
+            output=output,
+            n_threads=self.n_threads,
         )
 
     def _distance(self, coefs: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -230,7 +277,9 @@ class IndicatorScorer:
         return distance
 
     def _indicators(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        coding = self._code(features, self.group_penalty)
+        return self._vectors(self._code(features, self.group_penalty))
+
+    def _vectors(self, coding: Coding) -> NDArray[np.float64]:
         return np.column_stack([INDICATORS[name](coding) for name in self.indicators]).astype(np.float64)
 
     def notes(self) -> dict[str, Any]:

@@ -55,6 +55,20 @@ class NormalityRegion:
         distance: NDArray[np.float64] = np.sqrt(np.einsum("ij,ij->j", whitened, whitened))
         return distance
 
+    def shares(self, indicators: NDArray[np.floating]) -> NDArray[np.float64]:
+        r"""Share of each indicator in the squared distance of one vector, shape (n_indicators,).
+
+        The squares of :math:`P^{-1/2} V^{-1/2} (\varphi - \bar g)`, over their sum, P being the correlations and
+        V the variances: of all ways to decorrelate the indicators the one that leaves each most like itself
+        (A. Kessy, A. Lewin, K. Strimmer: Optimal whitening and decorrelation, 2018).
+        """
+        covariance = self.factor @ self.factor.T
+        deviations = np.sqrt(np.diag(covariance))
+        values, vectors = np.linalg.eigh(covariance / np.outer(deviations, deviations))
+        standard = (indicators - self.mean) / deviations
+        apart = np.square(vectors @ ((vectors.T @ standard) / np.sqrt(np.maximum(values, 1e-12))))
+        return np.asarray(apart / max(float(apart.sum()), np.finfo(np.float64).tiny))
+
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """Return the attributes by name, to be stored in a model file."""
         return {"mean": self.mean, "factor": self.factor}
@@ -93,6 +107,10 @@ class Tolerance:
     def distance(self, indicators: NDArray[np.floating]) -> NDArray[np.float64]:
         """Error of each patch, shape (n_patches, 1), over that of normal patches."""
         return np.asarray(indicators[:, 0] / self.scale, dtype=np.float64)
+
+    def shares(self, indicators: NDArray[np.floating]) -> NDArray[np.float64]:
+        """The only indicator has all of it."""
+        return np.ones(len(indicators))
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """Return the attributes by name, to be stored in a model file."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsight.coding import Coding, sparse_group
+from sparsight.coding._result import OutputForm
 from sparsight.dictionaries import KSVD
 
 _NONZEROS_TO_LEARN = 8
@@ -37,9 +38,11 @@ def code_patches(
     groups: NDArray[np.intp],
     penalty: float,
     group_penalty: float,
+    *,
+    output: OutputForm = "reductions",
     n_threads: int | None = None,
 ) -> Coding:
-    """Reductions of the codes that solve (5) of ICIP 2016, with the norms of the groups of atoms."""
+    """Codes that solve (5) of ICIP 2016, or their reductions, with the norms of the groups of atoms."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
@@ -52,6 +55,6 @@ def code_patches(
             group_penalty=group_penalty,
             groups=groups,
             tolerance=_TOLERANCE,
-            output="reductions",
+            output=output,
             n_threads=n_threads,
         )
