@@ -56,20 +56,30 @@ class Results:
         return f"{areas[0]:.3f} [{np.quantile(areas, 0.025):.3f}, {np.quantile(areas, 0.975):.3f}]"
 
     def _margins(self) -> str:
-        rows = []
-        pairs = [
-            *pairwise(ORDER),
-            ("all-in-one", "single-scale"),
-            ("group-coding", "oracle"),
+        rows = [
+            self._margin(better, worse, self._all(better), self._all(worse))
+            for better, worse in [*pairwise(ORDER), ("group-coding", "oracle")]
         ]
-        for better, worse in pairs:
-            margin = _resampled_areas(self._all(better)) - _resampled_areas(self._all(worse))
-            low, high = np.quantile(margin, [0.025, 0.975])
-            verdict = "yes" if low > 0 else ("no" if high < 0 else "open")
+        for scale in list(self.images["single-scale"])[1:]:
+            pair = ("group-coding", "single-scale")
             rows.append(
-                [f"`{better}` − `{worse}`", f"{margin[0]:+.3f}", f"[{low:+.3f}, {high:+.3f}]", verdict]
+                self._margin(*pair, *(self.images[method][scale] for method in pair), f" at {scale:g}")
             )
-        return table(["margin over all scales", "AUC", "95 %", "better?"], rows)
+        return table(["margin, over all scales or at one", "AUC", "95 %", "better?"], rows)
+
+    def _margin(
+        self,
+        better: str,
+        worse: str,
+        images: list[RankedPixels],
+        others: list[RankedPixels],
+        where: str = "",
+    ) -> list[str]:
+        """Difference on the same images, with an interval over resampled images."""
+        margin = _resampled_areas(images) - _resampled_areas(others)
+        low, high = np.quantile(margin, [0.025, 0.975])
+        verdict = "yes" if low > 0 else ("no" if high < 0 else "open")
+        return [f"`{better}` − `{worse}`{where}", f"{margin[0]:+.3f}", f"[{low:+.3f}, {high:+.3f}]", verdict]
 
     def _figure(self) -> str:
         import matplotlib.pyplot as plt

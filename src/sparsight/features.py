@@ -120,7 +120,7 @@ def cosine_features(
     ----------
     patches : float array of shape (n_patches, height, width) or (n_patches, height, width, n_channels)
     n_coefs : int, optional
-        Coefficients of each channel, in zig-zag order. All by default.
+        Coefficients of each channel, in zig-zag order. All by default, or when there are fewer.
     mask : bool array of shape (n_patches, height, width), optional
         True where a pixel is missing; it takes the mean of its patch.
 
@@ -135,10 +135,13 @@ def cosine_features(
     if mask is not None:
         hidden = np.repeat(mask.reshape(n_patches, -1), flat.shape[1] // (height * width), axis=1)
     centred, _ = remove_mean(flat, hidden)
-    basis = cosine_basis((height, width), n_coefs).astype(centred.dtype)
-    channels = centred.reshape(n_patches, height * width, -1)
-    features = np.matmul(basis, channels)
-    return np.ascontiguousarray(features).reshape(n_patches, -1)
+    down, across = np.divmod(zigzag_order((height, width))[:n_coefs], width)
+    rows, columns = _cosines(height)[: down.max() + 1], _cosines(width)[: across.max() + 1]
+    # Patch by patch, so that a result does not depend on which patches come along.
+    channels = np.ascontiguousarray(np.moveaxis(centred.reshape(n_patches, height, width, -1), -1, 1))
+    spectra = rows.astype(centred.dtype) @ channels @ columns.T.astype(centred.dtype)
+    features: NDArray[Any] = np.moveaxis(spectra[:, :, down, across], 1, 2).reshape(n_patches, -1)
+    return features
 
 
 def _cosines(size: int) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sparsight.coding import Coding
 from sparsight.coding._result import OutputForm
 from sparsight.errors import ParameterError
-from sparsight.features import cosine_basis, remove_mean
+from sparsight.features import cosine_basis, cosine_features, remove_mean
 from sparsight.inspection.explanations import Explanation, patch_around
 from sparsight.inspection.group_penalty import GroupUse, choose_group_penalty
 from sparsight.inspection.normality import NormalityRegion
@@ -149,7 +149,8 @@ class IndicatorScorer:
         median = float(np.median(every[every >= self.faintest]))
         self.penalty = self.relative_penalty * (1.0 if self.unit_norm else median)
         atoms = [
-            learn_atoms(self._normed(part), self.n_components, random_state, self.n_threads) for part in coefs
+            learn_atoms(self._normed(part), self.n_components, self.penalty, random_state, self.n_threads)
+            for part in coefs
         ]
         self.dictionary = np.concatenate(atoms)
         normal = np.concatenate(
@@ -240,12 +241,9 @@ class IndicatorScorer:
 
     def _coefs(self, patches: NDArray[np.float32], mask: NDArray[np.bool_] | None) -> NDArray[np.float32]:
         """Cosine coefficients without the mean; missing pixels take the mean of their patch."""
-        centred, _ = remove_mean(patches, mask)
-        side = (self.patch_size, self.patch_size)
-        basis = cosine_basis(side, min(self.n_coefs, self.patch_size**2)).astype(patches.dtype)
-        channels = centred.reshape(len(patches), self.patch_size**2, -1)
-        coefs = np.stack([channels[:, :, c] @ basis.T for c in range(channels.shape[2])], axis=2)
-        return coefs.reshape(len(patches), -1)
+        square = (len(patches), self.patch_size, self.patch_size, -1)
+        hidden = None if mask is None else mask.reshape(square)[..., 0]
+        return cosine_features(patches.reshape(square), self.n_coefs, hidden)
 
     def _normed(self, coefs: NDArray[np.float32]) -> NDArray[np.float32]:
         if not self.unit_norm:

@@ -9,23 +9,30 @@ from numpy.typing import NDArray
 
 from sparsight.coding import Coding, sparse_group
 from sparsight.coding._result import OutputForm
-from sparsight.dictionaries import KSVD
+from sparsight.dictionaries import BPDNDictionary
 
-_NONZEROS_TO_LEARN = 8
+_ITERATIONS = 20
 _TOLERANCE = 1e-3
 
 
 def learn_atoms(
     features: NDArray[np.float32],
     n_components: int,
+    penalty: float,
     random_state: np.random.RandomState,
     n_threads: int | None = None,
 ) -> NDArray[np.float32]:
-    """Learn atoms of unit norm, shape (n_components, n_features), from features of normal patches."""
-    learner = KSVD(
+    """Learn atoms of unit norm, (2) of ICIP 2016, from features of normal patches.
+
+    Returns
+    -------
+    array of shape (n_components, n_features)
+    """
+    learner = BPDNDictionary(
         n_components,
-        transform_n_nonzero_coefs=min(_NONZEROS_TO_LEARN, n_components),
-        max_iter=15,
+        penalty=penalty,
+        max_iter=_ITERATIONS,
+        dictionary_init="data",
         n_threads=n_threads,
         random_state=random_state,
     )
