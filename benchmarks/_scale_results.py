@@ -61,10 +61,8 @@ class Results:
             for better, worse in [*pairwise(ORDER), ("group-coding", "oracle")]
         ]
         for scale in list(self.images["single-scale"])[1:]:
-            pair = ("group-coding", "single-scale")
-            rows.append(
-                self._margin(*pair, *(self.images[method][scale] for method in pair), f" at {scale:g}")
-            )
+            better, worse = (self.images[method][scale] for method in ("group-coding", "single-scale"))
+            rows.append(self._margin("group-coding", "single-scale", better, worse, f" at {scale:g}"))
         return table(["margin, over all scales or at one", "AUC", "95 %", "better?"], rows)
 
     def _margin(
