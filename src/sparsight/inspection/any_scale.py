@@ -16,6 +16,7 @@ from sparsight.inspection.acquisition_noise import AcquisitionNoise
 from sparsight.inspection.halving import half_size
 from sparsight.inspection.likelihood import ENOUGH_TO_KEEP_DICTIONARIES, LikelihoodScorer
 from sparsight.inspection.likelihood_ratio import LikelihoodRatio
+from sparsight.inspection.normal_scores import NormalScores
 from sparsight.inspection.rescaling import checked_scales, rescale
 from sparsight.inspection.scorers import Fold, Observed
 
@@ -55,6 +56,7 @@ class AnyScaleScorer(LikelihoodScorer):
     n_components: int = 192
     scales: Sequence[float] = (1.0, 0.5)
     match_noise: bool = True
+    anchored: bool = True
     steps: list[ScaleStatistics] = field(init=False, repr=False)
     _copies: WeakKeyDictionary[Observed, list[Observed]] = field(init=False, repr=False)
 
@@ -101,7 +103,7 @@ class AnyScaleScorer(LikelihoodScorer):
             if known and self._n_separate(training) > ENOUGH_TO_KEEP_DICTIONARIES:
                 steps = self._statistics(training, random_state, self.steps)
                 yield [
-                    self._to_pixels(copy, _score(self._features_of(copy), steps, self.stride)[0])
+                    self._to_pixels(copy, self._scored(self._features_of(copy), steps)[0])
                     for copy in copies
                 ]
             else:
@@ -111,13 +113,18 @@ class AnyScaleScorer(LikelihoodScorer):
     def score(self, image: Observed) -> NDArray[np.float32]:
         """Score map: standard normal on good images of any scale; NaN where not observed."""
         features = np.concatenate(list(self._strips(image)))
-        return self._to_pixels(image, _score(features, self.steps, self.stride)[0])
+        return self._to_pixels(image, self._scored(features)[0])
 
     def scale_map(self, image: Observed) -> NDArray[np.float32]:
         """The scale that each pixel was judged at."""
         features = np.concatenate(list(self._strips(image)))
-        chosen = _score(features, self.steps, self.stride)[1]
+        chosen = self._scored(features)[1]
         return self._to_pixels(image, np.asarray(self.factors, np.float32)[chosen])
+
+    def _scored(
+        self, features: NDArray[np.float32], steps: list[ScaleStatistics] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+        return _score(features, steps or self.steps, self.stride, anchored=self.anchored)
 
     def _statistics(
         self,
@@ -143,7 +150,7 @@ class AnyScaleScorer(LikelihoodScorer):
                 random_state=random_state,
                 whole=None if whole is None else whole[step].ratio,
             )
-            steps.append(ScaleStatistics.of(ratio, features))
+            steps.append(ScaleStatistics.of(ratio, chosen))
         return steps
 
     def _copied(self, image: Observed) -> list[Observed]:
@@ -205,13 +212,29 @@ class ScaleStatistics:
     ratio: LikelihoodRatio
     floor: float
     log_spread: float
+    anchor: NormalScores
 
     @classmethod
-    def of(cls, ratio: LikelihoodRatio, features: NDArray[np.float32]) -> ScaleStatistics:
-        """Measure on the features of normal positions, shape (n, n_features)."""
+    def of(cls, ratio: LikelihoodRatio, per_image: list[NDArray[np.float32]]) -> ScaleStatistics:
+        """Measure on the features of normal positions of each image, shape (n, n_features)."""
+        features = np.concatenate(per_image)
         log_density = ratio.normal.log_density(ratio.marginals.apply(features))
         spread = np.log(np.std(features, axis=0, dtype=np.float64) + 1e-6)
-        return cls(ratio, float(np.quantile(log_density, _FLOOR)), float(spread.sum()))
+        alike = []
+        for part in per_image:
+            scores = ratio.score(part)
+            location, width = _location_and_spread(scores)
+            alike.append((scores - location) / width)
+        anchor = NormalScores.of(np.concatenate(alike)[:, np.newaxis])
+        return cls(ratio, float(np.quantile(log_density, _FLOOR)), float(spread.sum()), anchor)
+
+    def anchored(
+        self, scores: NDArray[np.float32], location_and_spread: tuple[float, float]
+    ) -> NDArray[np.float32]:
+        """Scores relative to those of most of the image, mapped as those of normal images are."""
+        location, spread = location_and_spread
+        relative = (scores - np.float32(location)) / np.float32(spread)
+        return self.anchor.apply(relative[:, np.newaxis], limit=np.inf)[:, 0]
 
     def evidence(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """How well vectors, shape (..., n_features), fit this scale; NaN where a feature is."""
@@ -224,16 +247,18 @@ class ScaleStatistics:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what was measured, to be stored in a model file."""
-        return self.ratio.arrays() | {"comparison": np.array([self.floor, self.log_spread])}
+        comparison = np.array([self.floor, self.log_spread])
+        return self.ratio.arrays() | {"comparison": comparison, "anchor": self.anchor.knots}
 
     @classmethod
     def restored(cls, arrays: dict[str, NDArray[Any]]) -> ScaleStatistics:
         """Take what was measured from a model file."""
-        return cls(LikelihoodRatio.restored(arrays), *map(float, arrays["comparison"]))
+        ratio, anchor = LikelihoodRatio.restored(arrays), NormalScores(arrays["anchor"])
+        return cls(ratio, *map(float, arrays["comparison"]), anchor)
 
 
 def _score(
-    features: NDArray[np.float32], steps: list[ScaleStatistics], stride: int
+    features: NDArray[np.float32], steps: list[ScaleStatistics], stride: int, *, anchored: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     """Scores at the locally likeliest scale, and the number of that scale."""
     # The scale varies slowly: every few positions are enough to tell it.
@@ -251,6 +276,15 @@ def _score(
     scores = np.empty(features.shape[:2], np.float32)
     for number, step in enumerate(steps):
         here = chosen == number
-        if here.any():
-            scores[here] = step.ratio.score(features[here])
+        if not here.any():
+            continue
+        scores[here] = step.ratio.score(features[here])
+        if anchored:
+            scores[here] = step.anchored(scores[here], _location_and_spread(step.ratio.score(coarse)))
     return scores, chosen
+
+
+def _location_and_spread(scores: NDArray[np.float32]) -> tuple[float, float]:
+    """Median, and the standard deviation that a normal distribution of this interquartile range has."""
+    low, middle, high = np.nanquantile(scores, [0.25, 0.5, 0.75])
+    return float(middle), max(float(high - low) / 1.349, 1e-6)

@@ -1,0 +1,144 @@
+"""One model and one threshold for a range of magnifications, against detectors trained at each.
+
+    python -m benchmarks.magnifications [--data FOLDER] [--write]
+
+Trains the universal detector with `scales=(1, 0.5)` on good images of scale 1 and inspects images of scales 1,
+0.85, 0.75, 0.67, 0.6 and 0.5; the oracle of a scale is the universal detector trained at that very scale. Both
+promise 5 % of false alarms. Synthetic nanofibres are rendered at true magnifications and come from other seeds
+than were looked at during development (`--development`); NanoTWICE's images are shrunk in software, its
+validation images only serve `--development`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from benchmarks._documents import table, write_section
+from benchmarks._scale_sets import SCALES, VALIDATION, Sample, shrink, shrink_mask
+from sparsight.datasets import nanofibres
+from sparsight.evaluation.ranking import RankedPixels
+from sparsight.images import read_image, read_mask
+from sparsight.inspection import AnomalyDetector
+
+PAGE = "scale_invariance.md"
+PROMISE = 0.05
+MARGIN = 16  # pixels around defects whose raised scores are no false alarms
+N_RESAMPLES = 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder of nanotwice/")
+    parser.add_argument("--development", action="store_true", help="images that parameters may be chosen on")
+    parser.add_argument("--write", action="store_true", help="write the tables into docs/scale_invariance.md")
+    arguments = parser.parse_args()
+    experiments = [_synthetic(arguments.development)]
+    if arguments.data is not None:
+        experiments.append(_nanotwice(arguments.data / "nanotwice", arguments.development))
+    for name, description, training, tests, settings in experiments:
+        text = f"{description}\n\n{_compare(training, tests, settings)}"
+        print(text, flush=True)
+        if arguments.write:
+            write_section(PAGE, name, text)
+
+
+Training = Callable[[float], list[NDArray[np.uint8]]]
+Tests = Callable[[float], list[Sample]]
+
+
+def _synthetic(development: bool) -> tuple[str, str, Training, Tests, dict[str, Any]]:
+    mat: dict[str, Any] = dict(shape=(512, 512), density="dense", fibre_diameter=9.0)
+    first = 500 if development else 0
+
+    def training(scale: float) -> list[NDArray[np.uint8]]:
+        seeds = range(first, first + 5)
+        return [
+            nanofibres(**mat, magnification=scale, defects=None, random_state=seed).image.pixels
+            for seed in seeds
+        ]
+
+    def tests(scale: float) -> list[Sample]:
+        samples = [
+            nanofibres(**mat, magnification=scale, random_state=first + 100 + seed)
+            for seed in range(6 if development else 12)
+        ]
+        return [(sample.image.pixels, sample.mask) for sample in samples]
+
+    description = (
+        "### Synthetic nanofibres at true magnifications\n\nDense mats, fibres of 9 pixels at scale 1; five "
+        "good images of 512×512 pixels to train on, twelve with defects at each scale."
+    )
+    return "one model synthetic", description, training, tests, {}
+
+
+def _nanotwice(folder: Path, development: bool) -> tuple[str, str, Training, Tests, dict[str, Any]]:
+    good = [read_image(path).pixels for path in sorted((folder / "normal").glob("*.tif"))]
+    paths = sorted((folder / "anomalous").glob("*.tif"))
+    chosen = [path for path in paths if (path.stem in VALIDATION) == development]
+    samples = [
+        (read_image(path).pixels, read_mask(folder / "ground_truth" / f"{path.stem}_gt.png"))
+        for path in chosen
+    ]
+    description = (
+        f"### NanoTWICE, shrunk in software\n\nTrained on the {len(good)} good images, with "
+        f"`match_noise=False`; tested on {len(samples)} images with defects."
+    )
+    return (
+        "one model nanotwice",
+        description,
+        lambda scale: [shrink(image, scale) for image in good],
+        lambda scale: [(shrink(image, scale), shrink_mask(mask, scale)) for image, mask in samples],
+        {"match_noise": False},
+    )
+
+
+def _compare(training: Training, tests: Tests, settings: dict[str, Any]) -> str:
+    common: dict[str, Any] = dict(false_alarm_rate=PROMISE, random_state=0, n_threads=1)
+    any_scale = AnomalyDetector(scales=(1.0, SCALES[-1]), **settings, **common).fit(training(1.0))
+    rows, margins = [], []
+    for scale in SCALES:
+        oracle = AnomalyDetector(**common).fit(training(scale))
+        samples = tests(scale)
+        ours, theirs = (np.array([_measure(model, *sample) for sample in samples]) for model in (any_scale, oracle))
+        margins.append(ours[:, 0] - theirs[:, 0])
+        rows.append(
+            [
+                f"{scale:g}",
+                f"{ours[:, 0].mean():.3f}",
+                f"{theirs[:, 0].mean():.3f}",
+                _with_interval(margins[-1]),
+                f"{ours[:, 1].mean():.1%}",
+                f"{theirs[:, 1].mean():.1%}",
+            ]
+        )
+        print(rows[-1], flush=True)
+    rows.append(["all", "", "", _with_interval(np.mean(margins, axis=0)), "", ""])
+    return table(
+        ["scale", "AUROC", "oracle's", "difference [95 %]", "false alarms for 5 %", "oracle's"], rows
+    )
+
+
+def _measure(
+    detector: AnomalyDetector, image: NDArray[np.uint8], mask: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """AUROC of the pixels, and the share of pixels above the threshold away from defects."""
+    scores = detector.score_map(image)
+    good = ndimage.distance_transform_edt(~mask) > MARGIN
+    return RankedPixels.from_map(scores, mask).auroc(), float(np.mean(scores[good] > detector.threshold_))
+
+
+def _with_interval(differences: NDArray[np.floating]) -> str:
+    n = len(differences)
+    means = differences[np.random.default_rng(0).integers(0, n, (N_RESAMPLES, n))].mean(axis=1)
+    return f"{differences.mean():+.3f} [{np.quantile(means, 0.025):+.3f}, {np.quantile(means, 0.975):+.3f}]"
+
+
+if __name__ == "__main__":
+    main()
