@@ -106,7 +106,9 @@ def _compare(training: Training, tests: Tests, settings: dict[str, Any]) -> str:
     for scale in SCALES:
         oracle = AnomalyDetector(**common).fit(training(scale))
         samples = tests(scale)
-        ours, theirs = (np.array([_measure(model, *sample) for sample in samples]) for model in (any_scale, oracle))
+        ours, theirs = (
+            np.array([_measure(model, *sample) for sample in samples]) for model in (any_scale, oracle)
+        )
         margins.append(ours[:, 0] - theirs[:, 0])
         rows.append(
             [

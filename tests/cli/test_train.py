@@ -189,3 +189,18 @@ def test_an_interrupted_training_leaves_the_old_model(sparsight, data, model, mo
     assert ended.code == 130
     assert model.read_bytes() == before
     assert list(model.parent.iterdir()) == [model]
+
+
+def test_scales_reach_the_detector(sparsight, data, model):
+    ended = sparsight(
+        "train", data / "good", "-o", model, "--recipe", "all-in-one", "--patch-size", 8, "--scales", "1,0.8"
+    )
+    assert ended.code == 0
+    assert AnomalyDetector.load(model).scales == [1, 0.8]
+
+
+def test_scales_that_are_no_numbers_are_refused(sparsight, data, model):
+    ended = sparsight("train", data / "good", "-o", model, "--scales", "1;0.5")
+    assert ended.code == 2
+    assert "Invalid value for '--scales'" in ended.err
+    assert not model.exists()

@@ -8,6 +8,7 @@ from sparsight.errors import ParameterError
 from sparsight.inspection import AnomalyDetector
 from sparsight.inspection.acquisition_noise import AcquisitionNoise
 from sparsight.inspection.any_scale import AnyScaleScorer
+from sparsight.inspection.magnification import relative_magnification
 from sparsight.inspection.rescaling import rescale
 from sparsight.inspection.scorers import Observed
 
@@ -83,3 +84,37 @@ def test_images_too_small_to_shrink_are_refused():
 
 def observed(pixels):
     return Observed(pixels.astype(np.float32))
+
+
+def test_pixel_sizes_tell_the_scale(detector):
+    image = mat(70, 0.6).image
+    judged = detector.scorer_.scale_map(detector._observed(image, None))
+    assert np.unique(judged).tolist() == [pytest.approx(0.6)]
+    assert detector.inspect(image).magnification == pytest.approx(0.6)
+    assert detector.inspect(image).doubt is None
+    unknown = detector.inspect(image.pixels)
+    assert (unknown.magnification, unknown.doubt) == (None, None)
+
+
+def test_magnifications_that_the_model_is_not_ready_for_are_told(detector):
+    assert "0.3 times" in detector.inspect(mat(71, 0.3).image).doubt
+    assert "0.6 to 1" in detector.inspect(mat(71, 1.5).image).doubt
+
+
+@pytest.mark.parametrize(
+    ("training", "new", "magnification"),
+    [([2.0, 2.0], 4.0, 0.5), ([2.0, None], 4.0, None), ([2.0, 3.0], 4.0, None), ([2.0], None, None)],
+)
+def test_magnification_is_the_ratio_of_pixel_sizes(training, new, magnification):
+    assert relative_magnification(training, new) == magnification
+
+
+def test_anchoring_forgets_what_all_of_an_image_has(detector):
+    image = mat(72, 1.0).image.pixels.astype(np.float32)
+    duller = np.clip(image * 0.8 + 20, 0, 255)
+    spread = {}
+    for anchored in (True, False):
+        detector.scorer_.anchored = anchored
+        spread[anchored] = abs(float(np.median(detector.score_map(duller.astype(np.uint8)))))
+    detector.scorer_.anchored = True
+    assert spread[True] < 0.5 * spread[False]

@@ -83,6 +83,9 @@ def inspect(
     failed = [record for record in run.records if record.error is not None]
     for record in failed:
         warn(f"not inspected: {record.error}")
+    for record in run.records:
+        if record.doubt is not None:
+            warn(f"{record.name}: {record.doubt}")
     if failed:
         raise typer.Exit(1)
     if fail_on_defect and run.summary()["n_defective"]:

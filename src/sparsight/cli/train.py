@@ -25,6 +25,15 @@ class Recipe(StrEnum):
     ORACLE_OUTLIER = "oracle-outlier"
 
 
+def _numbers(text: str | None) -> str | None:
+    try:
+        if text is not None:
+            [float(part) for part in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter("give numbers with commas between them, such as 1,0.5") from None
+    return text
+
+
 def train(
     images: Annotated[
         list[Path],
@@ -56,6 +65,16 @@ def train(
             show_default=False,
         ),
     ] = None,
+    scales: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBERS",
+            callback=_numbers,
+            help="Magnifications to be ready for, relative to the good images, such as 1,0.5: universal is ready "
+            "for all in between, the recipes of ICIP 2016 for those named.",
+            show_default=False,
+        ),
+    ] = None,
     false_alarm_rate: FalseAlarmRate = 0.001,
     threshold: ThresholdByHand = None,
     ignore: Ignore = None,
@@ -69,7 +88,7 @@ def train(
 
     [bold]Examples[/bold]
       sparsight train good/ -o wood.sparsight
-      sparsight train good/ -o fibres.sparsight --recipe single-scale
+      sparsight train good/ -o fibres.sparsight --scales 1,0.5
       sparsight train 1.tif 2.tif -o fibres.sparsight --ignore caption.png
     """
     from sparsight import AnomalyDetector
@@ -86,6 +105,7 @@ def train(
     detector = AnomalyDetector(
         method=recipe.value,
         patch_size=patch_size,
+        scales=None if scales is None else [float(scale) for scale in scales.split(",")],
         false_alarm_rate=false_alarm_rate,
         threshold=threshold,
         random_state=seed,

@@ -48,6 +48,10 @@ class AnyScaleScorer(LikelihoodScorer):
     scales : sequence of float
         Magnifications to be ready for, relative to the training images: a range, from the largest to the
         smallest.
+    anchored : bool
+        Measure each score against those of most of its image (median and interquartile range), and map it as
+        those of normal images of that scale are: good for images that are normal for the most part, blind to
+        what is wrong with a whole image.
     match_noise : bool
         Expect images taken at these magnifications. False: expect images shrunk in software, which have
         less noise.
@@ -103,7 +107,7 @@ class AnyScaleScorer(LikelihoodScorer):
             if known and self._n_separate(training) > ENOUGH_TO_KEEP_DICTIONARIES:
                 steps = self._statistics(training, random_state, self.steps)
                 yield [
-                    self._to_pixels(copy, self._scored(self._features_of(copy), steps)[0])
+                    self._to_pixels(copy, self._scored(self._features_of(copy), None, steps)[0])
                     for copy in copies
                 ]
             else:
@@ -113,18 +117,36 @@ class AnyScaleScorer(LikelihoodScorer):
     def score(self, image: Observed) -> NDArray[np.float32]:
         """Score map: standard normal on good images of any scale; NaN where not observed."""
         features = np.concatenate(list(self._strips(image)))
-        return self._to_pixels(image, self._scored(features)[0])
+        return self._to_pixels(image, self._scored(features, image.magnification)[0])
 
     def scale_map(self, image: Observed) -> NDArray[np.float32]:
         """The scale that each pixel was judged at."""
         features = np.concatenate(list(self._strips(image)))
-        chosen = self._scored(features)[1]
+        chosen = self._scored(features, image.magnification)[1]
         return self._to_pixels(image, np.asarray(self.factors, np.float32)[chosen])
 
     def _scored(
-        self, features: NDArray[np.float32], steps: list[ScaleStatistics] | None = None
+        self,
+        features: NDArray[np.float32],
+        magnification: float | None,
+        steps: list[ScaleStatistics] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-        return _score(features, steps or self.steps, self.stride, anchored=self.anchored)
+        steps = steps or self.steps
+        coarse = features[_EVERY // 2 :: _EVERY, _EVERY // 2 :: _EVERY]
+        if magnification is None:
+            chosen = _likeliest(coarse, steps, self.stride, features.shape[:2])
+        else:
+            nearest = np.argmin(np.abs(np.log(np.array(self.factors) / magnification)))
+            chosen = np.full(features.shape[:2], nearest)
+        scores = np.empty(features.shape[:2], np.float32)
+        for number, step in enumerate(steps):
+            here = chosen == number
+            if not here.any():
+                continue
+            scores[here] = step.ratio.score(features[here])
+            if self.anchored:
+                scores[here] = step.anchored(scores[here], _location_and_spread(step.ratio.score(coarse)))
+        return scores, chosen
 
     def _statistics(
         self,
@@ -163,7 +185,9 @@ class AnyScaleScorer(LikelihoodScorer):
                     f"be shrunk by {self.factors[-1]:g}; give larger images or larger scales."
                 )
             random_state = np.random.RandomState(self._seed)
-            copies = [rescale(image, factor) for factor in self.factors]
+            # Whose magnification is to be found out, as that of most images.
+            unknown = replace(image, magnification=None)
+            copies = [rescale(unknown, factor) for factor in self.factors]
             if self.match_noise:
                 copies = [
                     self._noise.restored(copy, factor, random_state) if factor < 1 else copy
@@ -254,34 +278,23 @@ class ScaleStatistics:
     def restored(cls, arrays: dict[str, NDArray[Any]]) -> ScaleStatistics:
         """Take what was measured from a model file."""
         ratio, anchor = LikelihoodRatio.restored(arrays), NormalScores(arrays["anchor"])
-        return cls(ratio, *map(float, arrays["comparison"]), anchor)
+        floor, log_spread = map(float, arrays["comparison"])
+        return cls(ratio, floor, log_spread, anchor)
 
 
-def _score(
-    features: NDArray[np.float32], steps: list[ScaleStatistics], stride: int, *, anchored: bool
-) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """Scores at the locally likeliest scale, and the number of that scale."""
-    # The scale varies slowly: every few positions are enough to tell it.
-    coarse = features[_EVERY // 2 :: _EVERY, _EVERY // 2 :: _EVERY]
+def _likeliest(
+    coarse: NDArray[np.float32], steps: list[ScaleStatistics], stride: int, shape: tuple[int, ...]
+) -> NDArray[np.intp]:
+    """Number of the scale that the surroundings of each position look like, from every few positions."""
     evidence = np.stack([step.evidence(coarse) for step in steps])
     # What is not observed counts the same for all scales.
     evidence = np.where(np.isnan(evidence), np.float32(0), evidence)
     sigma = _NEIGHBOURHOOD / (stride * _EVERY)
     chosen = np.argmax([ndimage.gaussian_filter(part, sigma) for part in evidence], axis=0)
     rows, columns = (
-        np.minimum(np.arange(length) // _EVERY, n - 1)
-        for length, n in zip(features.shape[:2], chosen.shape, strict=True)
+        np.minimum(np.arange(length) // _EVERY, n - 1) for length, n in zip(shape, chosen.shape, strict=True)
     )
-    chosen = chosen[np.ix_(rows, columns)]
-    scores = np.empty(features.shape[:2], np.float32)
-    for number, step in enumerate(steps):
-        here = chosen == number
-        if not here.any():
-            continue
-        scores[here] = step.ratio.score(features[here])
-        if anchored:
-            scores[here] = step.anchored(scores[here], _location_and_spread(step.ratio.score(coarse)))
-    return scores, chosen
+    return np.asarray(chosen[np.ix_(rows, columns)])
 
 
 def _location_and_spread(scores: NDArray[np.float32]) -> tuple[float, float]:

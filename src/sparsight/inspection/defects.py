@@ -58,6 +58,10 @@ class Inspection:
         Strongest first.
     seconds : float
         Wall-clock time that the inspection took.
+    magnification : float or None
+        That of the image by its pixel size, 1 being that of the training images; None where it is not known.
+    doubt : str or None
+        Why not to rely on what was found: a magnification that the model is not ready for.
     """
 
     image: Image
@@ -66,6 +70,8 @@ class Inspection:
     mask: NDArray[np.bool_]
     defects: list[Defect] = field(default_factory=list)
     seconds: float = 0.0
+    magnification: float | None = None
+    doubt: str | None = None
 
     @property
     def verdict(self) -> Literal["defective", "normal"]:

@@ -6,6 +6,7 @@ import inspect
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +26,7 @@ from sparsight.inspection.defects import Inspection, find_defects
 from sparsight.inspection.explanations import Explaining, Explanation, strongest_place
 from sparsight.inspection.intake import ImageLike, load_training_images, observe
 from sparsight.inspection.likelihood import LikelihoodScorer
+from sparsight.inspection.magnification import magnification_doubt, relative_magnification
 from sparsight.inspection.paper_methods import PAPER_METHODS
 from sparsight.inspection.reconstruction import ReconstructionScorer
 from sparsight.inspection.scorers import Observed, Progress, Scorer
@@ -64,7 +66,8 @@ class AnomalyDetector(BaseEstimator):
     scales : sequence of float, optional
         Factors, relative to the training images, of the magnifications to be ready for: the training images
         are shrunk by each. "universal" is ready for all from the largest to the smallest and judges each
-        place at the scale that it looks like; by default at 1 only. Of the methods of ICIP 2016, the four for
+        image at the scale that its pixel size tells, or else each place at the scale that it looks like; by
+        default it is ready for 1 only. Of the methods of ICIP 2016, the four for
         several magnifications have 1, 0.75 and 0.5 by default, the three for one have 1.
     match_noise : bool, optional
         With "universal" and `scales`: whether images to inspect were taken at their magnification and so
@@ -96,6 +99,8 @@ class AnomalyDetector(BaseEstimator):
         What black and white mean in the training images; images to inspect must agree.
     n_channels_ : int
         Channels of the training images.
+    pixel_sizes_um_ : list of float or None
+        Edge of a pixel of each training image in micrometres, where known.
     provenance_ : dict
         When, with which version and from which images the model was trained.
 
@@ -183,6 +188,7 @@ class AnomalyDetector(BaseEstimator):
         loaded = load_training_images(images)
         self.intensity_range_ = loaded[0].intensity_range
         self.n_channels_ = loaded[0].n_channels
+        self.pixel_sizes_um_ = [image.pixel_size_um for image in loaded]
         if masks is not None and len(masks) != len(loaded):
             raise ParameterError(
                 f"{len(masks)} masks were given for {len(loaded)} images; give one for each."
@@ -244,7 +250,16 @@ class AnomalyDetector(BaseEstimator):
             blur=self.scorer_.blur,
             pixel_size_um=image.pixel_size_um,
         )
-        return Inspection(image, scores, threshold, found, defects, time.perf_counter() - started)
+        return Inspection(
+            image,
+            scores,
+            threshold,
+            found,
+            defects,
+            time.perf_counter() - started,
+            magnification=self._magnification(image),
+            doubt=magnification_doubt(self._magnification(image), getattr(self.scorer_, "scales", (1.0,))),
+        )
 
     def explain(self, inspection: Inspection, mask: ArrayLike | None = None) -> list[Explanation]:
         """Say of each defect what speaks for it, at the place where its score is largest.
@@ -296,6 +311,7 @@ class AnomalyDetector(BaseEstimator):
             "calibration": self.calibration_.to_dict(),
             "intensity_range": list(self.intensity_range_),
             "n_channels": self.n_channels_,
+            "pixel_sizes_um": self.pixel_sizes_um_,
             "provenance": self.provenance_,
         }
         save_model(path, MODEL_KIND, settings, self.scorer_.arrays())
@@ -319,19 +335,24 @@ class AnomalyDetector(BaseEstimator):
             low, high = settings["intensity_range"]
             detector.intensity_range_ = (float(low), float(high))
             detector.n_channels_ = int(settings["n_channels"])
+            detector.pixel_sizes_um_ = list(settings["pixel_sizes_um"])
             detector.provenance_ = dict(settings["provenance"])
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{path} lacks parts of an anomaly detector; train it again.") from error
         return detector
 
     def _observed(self, image: Image, mask: ArrayLike | None) -> Observed:
-        return observe(
+        observed = observe(
             image,
             mask,
             n_channels=self.n_channels_,
             intensity_range=self.intensity_range_,
             patch_size=self._new_scorer().patch_size,
         )
+        return replace(observed, magnification=self._magnification(image))
+
+    def _magnification(self, image: Image) -> float | None:
+        return relative_magnification(self.pixel_sizes_um_, image.pixel_size_um)
 
     def _new_scorer(self) -> Scorer:
         check_choice("method", self.method, tuple(METHODS))

@@ -22,10 +22,14 @@ _NARROWEST_STRIP = 32
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """Pixels of an image as float32, in its own range, and which of them are not observed."""
+    """Pixels of an image as float32, in its own range, and which of them are not observed.
+
+    `magnification` is that of the image, 1 being that of the training images, where it is known.
+    """
 
     pixels: NDArray[np.float32]
     mask: NDArray[np.bool_] | None = None
+    magnification: float | None = None
 
     @property
     def n_observed(self) -> int:

@@ -43,6 +43,8 @@ class ImageRecord:
     height: int | None = None
     width: int | None = None
     pixel_size_um: float | None = None
+    magnification: float | None = None
+    doubt: str | None = None
     area_px: int | None = None
     area_fraction: float | None = None
     area_um2: float | None = None
@@ -80,6 +82,8 @@ class ImageRecord:
             height=height,
             width=width,
             pixel_size_um=pixel_size,
+            magnification=inspection.magnification,
+            doubt=inspection.doubt,
             area_px=area,
             area_fraction=inspection.area_fraction,
             area_um2=None if pixel_size is None else area * pixel_size**2,
