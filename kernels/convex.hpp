@@ -112,7 +112,6 @@ class CompleteTile {
  private:
   // q −= Σ change_k G_k, and ‖r‖² −= Σ change_k (q_k before + q_k after)
   void apply_changes(T* correlations) {
-    const Dictionary<T>& d = p_.dictionary;
     WorkingSet<T>& set = search_.set;
     std::int64_t n = 0;
     for (std::int64_t k = 0; k < set.size; ++k) {

@@ -11,28 +11,29 @@
 // lasso", 2010.
 #pragma once
 
+#include "projection.hpp"
 #include "working_set.hpp"
 
 namespace sparsight {
 namespace {
 
-// Solves A d = d for a symmetric positive matrix held row-wise at `stride` (its lower part is read), by Cholesky
-// factors formed in place. Pivots that dependent atoms leave are raised: the solution runs far along directions in
-// which the matrix says nothing.
+// Solves A x = d for a symmetric positive matrix held row-wise at `stride` (its upper part is read), with d in column n,
+// by Cholesky factors formed in place. Pivots that dependent atoms leave are raised: the solution runs far along
+// directions in which the matrix says nothing.
 template <class T>
-void solve_symmetric(T* a, std::int64_t stride, std::int64_t n, T* d) {
+void solve_symmetric(T* a, std::int64_t stride, std::int64_t n, T* factors, T* x) {
   for (std::int64_t i = 0; i < n; ++i) {
     T* row = a + i * stride;
-    const T whole = row[i];
-    for (std::int64_t j = 0; j < i; ++j) row[j] = (row[j] - dot(row, a + j * stride, j)) * a[j * stride + j];
-    const T pivot = whole - dot(row, row, i);
-    const T least = square_root(epsilon<T>) * whole;
-    row[i] = T(1) / square_root(pivot > least ? pivot : least);  // the diagonal is kept inverted
-    d[i] = (d[i] - dot(row, d, i)) * row[i];
+    const T least = square_root(epsilon<T>) * row[i];
+    for (std::int64_t m = 0; m < i; ++m) factors[m] = a[m * stride + i];
+    project_row(row, factors, i, a, stride, i, n + 1, T(1));
+    const T scale = T(1) / square_root(row[i] > least ? row[i] : least);
+    for (std::int64_t c = i; c <= n; ++c) row[c] *= scale;
+    row[i] = scale;  // the diagonal is kept inverted
   }
   for (std::int64_t i = n - 1; i >= 0; --i) {
-    d[i] *= a[i * stride + i];
-    axpy(-d[i], a + i * stride, d, i);
+    const T* row = a + i * stride;
+    x[i] = (row[n] - dot(row + i + 1, x + i + 1, n - i - 1)) * row[i];
   }
 }
 
@@ -41,10 +42,14 @@ class SparseGroupPenalty {
  public:
   SparseGroupPenalty(const ConvexProblem<T>& problem, Scratch& scratch)
       : p_(problem),
-        stride_(row_stride<T>(problem.capacity)),
+        stride_(row_stride<T>(problem.capacity + 1)),
         gram_(problem.capacity, scratch),
         matrix_(scratch.take<T>(problem.capacity * stride_)),
+        factors_(scratch.take<T>(problem.capacity)),
         step_(scratch.take<T>(problem.capacity)),
+        ray_(scratch.take<T>(stride_)),
+        at_zero_(scratch.take<T>(stride_)),
+        bend_(scratch.take<T>(stride_)),
         slope_(scratch.take<T>(problem.capacity)),
         group_(scratch.take<std::int32_t>(problem.capacity)),
         members_(scratch.take<std::int32_t>(problem.capacity)),
@@ -156,18 +161,37 @@ class SparseGroupPenalty {
   void add_worst(const T* correlations, std::int64_t g, const Excess& all, bool away_from_zero, WorkingSet<T>& set) {
     const T norm = square_root(all.energy), bound = p_.group_thresholds[g];
     const T wanted = bound + T(0.3) * (norm - bound);
-    constexpr T shares[] = {T(0.5), T(0.25), T(0.1), T(0)};
+    constexpr T shares[] = {T(0.75), T(0.4), T(0.15), T(0)};
     for (const T share : shares) {
-      T energy = 0;
       const std::int64_t before = set.size;
-      for (std::int64_t j = p_.group_start[g]; j < p_.group_start[g + 1]; ++j) {
-        const T size = p_.positive ? correlations[j] : absolute(correlations[j]), over = size - p_.thresholds[j];
-        if (!(over > share * all.largest)) continue;
-        energy += over * over;
-        if (!set.contains(j) && !set.full()) set.add(j, correlations[j], p_.thresholds[j]);
-      }
+      const T energy = add_above(correlations, g, share * all.largest, set);
       if (away_from_zero ? set.size > before : energy >= wanted * wanted) return;
     }
+  }
+
+  // Adds the atoms of a group that exceed their threshold by more than `least`; the energy of all that do.
+  T add_above(const T* correlations, std::int64_t g, T least, WorkingSet<T>& set) {
+    Vector<T> energies = {};
+    T energy = 0;
+    std::int64_t j = p_.group_start[g];
+    const std::int64_t end = p_.group_start[g + 1];
+    const auto add = [&](std::int64_t atom) {
+      if (!set.contains(atom) && !set.full()) set.add(atom, correlations[atom], p_.thresholds[atom]);
+    };
+    for (; j + L <= end; j += L) {
+      const Vector<T> q = load(correlations + j), size = p_.positive ? q : absolute_vector<T>(q);
+      const Vector<T> over = size - load(p_.thresholds + j), kept = over > least ? over : Vector<T>{};
+      energies += kept * kept;
+      for (std::uint64_t bits = lanes_that_hold<T>(over > least); bits != 0; bits &= bits - 1)
+        add(j + __builtin_ctzll(bits));
+    }
+    for (; j < end; ++j) {
+      const T size = p_.positive ? correlations[j] : absolute(correlations[j]), over = size - p_.thresholds[j];
+      if (!(over > least)) continue;
+      energy += over * over;
+      add(j);
+    }
+    return energy + horizontal_sum<T>(energies);
   }
 
   // Lists the set's atoms group by group: `used_` groups, those of number u from members_[start_[u]] on, and the
@@ -206,6 +230,7 @@ class SparseGroupPenalty {
         continue;
       }
       if (test_zero && bound > 0 && restart(set, products, first, last, bound, energy)) continue;
+      const T pull_back = bound / square_root(energy);  // of the quadratic above the norm, kept for the whole group
       for (std::int64_t i = first; i < last; ++i) {
         const std::int64_t k = members_[i];
         const T code = set.codes[k];
@@ -215,7 +240,7 @@ class SparseGroupPenalty {
         const T others = energy - code * code;
         T fresh;
         if (others > epsilon<T> * energy) {
-          fresh = pull / (row[k] + bound / square_root(energy));
+          fresh = pull / (row[k] + pull_back);
         } else {
           fresh = soft_threshold(pull, bound, false) / row[k];
         }
@@ -232,11 +257,10 @@ class SparseGroupPenalty {
   template <class Products>
   void leave_zero(WorkingSet<T>& set, const Products& products, std::int64_t first, std::int64_t last, T bound) {
     T length;
-    for (std::int64_t i = first; i < last; ++i) step_[i] = set.gradient[members_[i]];
-    if (!(ray(set, products, first, last, bound, &length) > 0)) return;
+    if (!(ray(set, products, set.gradient, first, last, bound, &length) > 0)) return;
     for (std::int64_t i = first; i < last; ++i) {
       const std::int64_t k = members_[i];
-      if (step_[i] != 0) move_code(set, k, length * step_[i], gram_.row(set, products, k));
+      if (ray_[k] != 0) move_code(set, k, length * ray_[k], gram_.row(set, products, k));
     }
   }
 
@@ -244,46 +268,49 @@ class SparseGroupPenalty {
   // it is, as it often is next to zero; true if so.
   template <class Products>
   bool restart(WorkingSet<T>& set, const Products& products, std::int64_t first, std::int64_t last, T bound, T energy) {
-    for (std::int64_t i = first; i < last; ++i) step_[i] = set.gradient[members_[i]];
+    const std::int64_t width = round_up(set.size, L);
+    __builtin_memcpy(at_zero_, set.gradient, static_cast<std::size_t>(width) * sizeof(T));
     for (std::int64_t i = first; i < last; ++i) {
       const std::int64_t k = members_[i];
-      if (set.codes[k] == 0) continue;
-      const T* row = gram_.row(set, products, k);
-      for (std::int64_t m = first; m < last; ++m) step_[m] += set.codes[k] * row[members_[m]];
+      if (set.codes[k] != 0) axpy(set.codes[k], gram_.row(set, products, k), at_zero_, width);
     }
     T here = bound * square_root(energy);
     for (std::int64_t i = first; i < last; ++i) {
       const std::int64_t k = members_[i];
-      here += set.threshold[k] * absolute(set.codes[k]) - set.codes[k] * (step_[i] + set.gradient[k]) / 2;
+      here += set.threshold[k] * absolute(set.codes[k]) - set.codes[k] * (at_zero_[k] + set.gradient[k]) / 2;
     }
     T length;
-    const T fall = ray(set, products, first, last, bound, &length);
+    const T fall = ray(set, products, at_zero_, first, last, bound, &length);
     if (fall > 0 && here < -fall) return false;
     for (std::int64_t i = first; i < last; ++i) {
       const std::int64_t k = members_[i];
-      const T fresh = fall > 0 ? length * step_[i] : T(0);
+      const T fresh = fall > 0 ? length * ray_[k] : T(0);
       if (fresh != set.codes[k]) move_code(set, k, fresh - set.codes[k], gram_.row(set, products, k));
       set.codes[k] = fresh;
     }
     return true;
   }
 
-  // With the correlations in `step_` at zero codes of the group: the direction S_λ(q) in their place, the length at
-  // which the objective is least along it, and by how much it falls there; 0 if zero is best.
+  // With the correlations q at zero codes of the group: the direction S_λ(q) in `ray_`, the length at which the
+  // objective is least along it, and by how much it falls there; 0 if zero is best.
   template <class Products>
-  T ray(WorkingSet<T>& set, const Products& products, std::int64_t first, std::int64_t last, T bound, T* length) {
+  T ray(const WorkingSet<T>& set, const Products& products, const T* q, std::int64_t first, std::int64_t last, T bound,
+        T* length) {
     T energy = 0;
     for (std::int64_t i = first; i < last; ++i) {
-      step_[i] = soft_threshold(step_[i], set.threshold[members_[i]], p_.positive);
-      energy += step_[i] * step_[i];
+      const std::int64_t k = members_[i];
+      ray_[k] = soft_threshold(q[k], set.threshold[k], p_.positive);
+      energy += ray_[k] * ray_[k];
     }
     if (!(energy > bound * bound)) return 0;
-    T curvature = 0;
+    const std::int64_t width = round_up(set.size, L);
+    for (std::int64_t c = 0; c < width; c += L) store(bend_ + c, Vector<T>{});
     for (std::int64_t i = first; i < last; ++i) {
-      if (step_[i] == 0) continue;
-      const T* row = gram_.row(set, products, members_[i]);
-      for (std::int64_t m = first; m < last; ++m) curvature += step_[i] * step_[m] * row[members_[m]];
+      const std::int64_t k = members_[i];
+      if (ray_[k] != 0) axpy(ray_[k], gram_.row(set, products, k), bend_, width);
     }
+    T curvature = 0;
+    for (std::int64_t i = first; i < last; ++i) curvature += ray_[members_[i]] * bend_[members_[i]];
     if (!(curvature > 0)) return 0;
     const T slope = energy - bound * square_root(energy);
     *length = slope / curvature;
@@ -335,20 +362,20 @@ class SparseGroupPenalty {
   template <class Products>
   bool newton_direction(WorkingSet<T>& set, const Products& products, std::int64_t n) {
     for (std::int64_t i = 0; i < n;) {
-      const std::int64_t first = i, u = group_[active_[i]];
+      const std::int64_t u = group_[active_[i]];
       const T norm = group_norm(set, u), bend = p_.group_thresholds[used_[u]] / norm;
       for (; i < n && group_[active_[i]] == u; ++i) {
         const std::int64_t k = active_[i];
         const T* row = gram_.row(set, products, k);
         T* entries = matrix_ + i * stride_;
-        for (std::int64_t m = 0; m <= i; ++m) entries[m] = row[active_[m]];
-        for (std::int64_t m = first; m <= i; ++m)
-          entries[m] -= bend * (set.codes[k] / norm) * (set.codes[active_[m]] / norm);
+        for (std::int64_t m = i; m < n; ++m) entries[m] = row[active_[m]];
+        const T pull = bend * (set.codes[k] / norm) / norm;
+        for (std::int64_t m = i; m < n && group_[active_[m]] == u; ++m) entries[m] -= pull * set.codes[active_[m]];
         entries[i] += bend;
-        step_[i] = slope_[i];
+        entries[n] = slope_[i];
       }
     }
-    solve_symmetric(matrix_, stride_, n, step_);
+    solve_symmetric(matrix_, stride_, n, factors_, step_);
     T code = 0, step = 0;
     for (std::int64_t i = 0; i < n; ++i) {
       code = absolute(set.codes[active_[i]]) > code ? absolute(set.codes[active_[i]]) : code;
@@ -511,7 +538,7 @@ class SparseGroupPenalty {
   const ConvexProblem<T>& p_;
   std::int64_t stride_;
   LocalGram<T> gram_;
-  T *matrix_, *step_, *slope_;
+  T *matrix_, *factors_, *step_, *ray_, *at_zero_, *bend_, *slope_;
   std::int32_t *group_, *members_, *active_, *used_, *number_, *frozen_;
   std::int64_t *start_, *count_;
   T* energy_;
