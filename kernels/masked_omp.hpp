@@ -1,23 +1,21 @@
 // Orthogonal matching pursuit of patches with missing pixels, each patch with a mask of its own.
 //
 // Every mask makes another dictionary m∘D, so there is no Gram matrix to cache. The chosen atoms are
-// orthonormalised in the space of the observed pixels (modified Gram-Schmidt), and the correlations of all
-// atoms with the newest direction q_n are one matrix product for the whole tile:
-//   a ← a − z_n D q_n,   w ← w − (D q_n)²   (order-recursive rule only),   w starts as ‖m∘d_j‖².
-// Both rules choose j = argmax |a_j|² / w_j: an atom of which little is observed is judged by what is seen
-// of it, not by its full norm.
+// orthonormalised in the space of the observed pixels (Gram-Schmidt), and the correlations of all atoms are one
+// matrix product for the whole tile and step:
+//   orthogonal rule:       with the residuals r,             a = D r
+//   order-recursive rule:  with the newest directions q_n,   a ← a − z_n D q_n,   w ← w − (D q_n)²
+// where w starts as ‖m∘d_j‖². Both rules choose j = argmax |a_j|² / w_j: an atom of which little is observed is
+// judged by what is seen of it, not by its full norm.
+//
+// As in screened_omp.hpp, double precision can leave the choice of atoms to single precision; a patch in which
+// that could mislead is pursued again in double precision throughout.
 #pragma once
 
 #include "screened_omp.hpp"
 
 namespace sparsight {
 namespace {
-
-// score = a² / w; atoms of which (almost) nothing is observed are never chosen.
-template <class T>
-std::int64_t choose_observed(const T* correlation, const T* outside, std::int64_t padded_atoms) {
-  return choose_first<T, true>(correlation, outside, padded_atoms);
-}
 
 // Every patch of a tile holds a basis of its own: fewer patches when many atoms may be chosen.
 template <class T>
@@ -28,83 +26,122 @@ std::int64_t masked_tile_rows(const GreedyProblem<T>& problem) {
   return round_up(fitting > 0 ? fitting : 1, block_rows);
 }
 
-template <class T>
+// T: precision of the codes, C: that of the correlations.
+template <class T, class C>
 struct MaskedScratch {
-  T *patches, *observed, *correlations, *outside, *basis, *newest, *projections;
-  T *lower, *target, *codes, *energy;
+  T *patches, *observed, *basis, *lower, *target, *codes, *energy, *scale;
+  C *vectors, *correlations, *outside, *projections;
   std::int32_t* support;
   std::int64_t *count, *active;
-  MaskedScratch(const GreedyProblem<T>& problem, Scratch& scratch) {
-    const std::int64_t k = problem.max_nonzero, n = masked_tile_rows(problem);
-    const std::int64_t features = problem.dictionary.n_features, atoms = problem.dictionary.padded_atoms;
+  MaskedScratch(const GreedyProblem<T>& problem, const Dictionary<C>& choice, std::int64_t n, Scratch& scratch) {
+    const std::int64_t k = problem.max_nonzero, features = problem.dictionary.n_features;
     patches = scratch.take<T>(n * features);
     observed = scratch.take<T>(n * features);
-    correlations = scratch.take<T>(n * atoms);
-    outside = scratch.take<T>(n * atoms);
     basis = scratch.take<T>(n * k * features);
-    newest = scratch.take<T>(n * features);
-    projections = scratch.take<T>(n * atoms);
     lower = scratch.take<T>(n * k * k);
     target = scratch.take<T>(n * k);
     codes = scratch.take<T>(k);
     energy = scratch.take<T>(n);
+    scale = scratch.take<T>(n);
+    vectors = scratch.take<C>(n * features);
+    correlations = scratch.take<C>(n * choice.padded_atoms);
+    outside = scratch.take<C>(n * choice.padded_atoms);
+    projections = scratch.take<C>(problem.order_recursive ? n * choice.padded_atoms : 0);
     support = scratch.take<std::int32_t>(n * k);
     count = scratch.take<std::int64_t>(n);
     active = scratch.take<std::int64_t>(n);
   }
 };
 
-// Part of `atom` outside the span of the first `n` rows of `basis`, normalised, as row n; coefficients to
-// `lower`. Returns its squared norm before normalisation. A second round restores orthogonality (Kahan).
+// Takes the part in the span of the first `n` rows of `basis` out of `fresh`, and adds its coefficients to `lower`.
+// Returns the squared norm of what is left.
 template <class T>
-T orthonormalise(const T* atom, const T* observed, std::int64_t n, std::int64_t features, T* basis, T* lower) {
+T take_out(const T* basis, std::int64_t n, std::int64_t features, T* fresh, T* parts, T* lower) {
+  for (std::int64_t m = 0; m < n; ++m) parts[m] = dot(basis + m * features, fresh, features);
+  for (std::int64_t m = 0; m < n; ++m) {
+    lower[m] += parts[m];
+    axpy(-parts[m], basis + m * features, fresh, features);
+  }
+  return dot(fresh, fresh, features);
+}
+
+// Part of `atom` outside the span of the first `n` rows of `basis`, normalised, as row n; coefficients to `lower`.
+// Returns its squared norm before normalisation. `parts` is room for n numbers.
+template <class T>
+T orthonormalise(const T* atom, const T* observed, std::int64_t n, std::int64_t features, T* basis, T* lower,
+                 T* parts) {
   T* fresh = basis + n * features;
   for (std::int64_t p = 0; p < features; ++p) fresh[p] = observed[p] * atom[p];
   for (std::int64_t m = 0; m < n; ++m) lower[m] = 0;
-  const int rounds = n > 0 ? 2 : 0;
-  for (int round = 0; round < rounds; ++round) {
-    for (std::int64_t m = 0; m < n; ++m) {
-      const T part = dot(basis + m * features, fresh, features);
-      lower[m] += part;
-      axpy(-part, basis + m * features, fresh, features);
-    }
-  }
-  const T norm = dot(fresh, fresh, features);
+  T norm = take_out(basis, n, features, fresh, parts, lower);
+  // Where much was taken out, a second round restores orthogonality (Kahan: twice is enough).
+  if (dot(lower, lower, n) > norm) norm = take_out(basis, n, features, fresh, parts, lower);
   lower[n] = square_root(norm);
   const T scale = T(1) / lower[n];
   for (std::int64_t p = 0; p < features; ++p) fresh[p] *= scale;
   return norm;
 }
 
-template <class T>
+template <class T, class C>
 class MaskedPursuit {
  public:
-  MaskedPursuit(const GreedyProblem<T>& problem, const Tile<T>& tile, Scratch& scratch)
-      : problem_(problem), d_(problem.dictionary), tile_(tile), s_(problem, scratch) {}
+  // `choice`: the dictionary in the precision in which atoms are chosen.
+  MaskedPursuit(const GreedyProblem<T>& problem, const Dictionary<C>& choice, std::int64_t n_rows, Scratch& scratch)
+      : problem_(problem), d_(problem.dictionary), choice_(choice), s_(problem, choice, n_rows, scratch) {}
 
-  void run(const Output<T>& out, SparseSink<T>* sink) {
-    start();
+  void run(const Tile<T>& tile) {
+    start(tile);
     while (n_active_ > 0) {
       extend_each();
-      if (n_active_ > 0) correlate_newest();
+      if (n_active_ == 0) break;
+      if (problem_.order_recursive) project_newest();
+      else correlate_residuals();
     }
-    for (std::int64_t i = 0; i < tile_.count; ++i) finish(i, out, sink);
+  }
+
+  // Whether the choice of atoms ended before the wanted number.
+  bool fell_short(std::int64_t i) const { return s_.count[i] < problem_.max_nonzero; }
+
+  void finish(std::int64_t i, std::int64_t row, const Output<T>& out, SparseSink<T>* sink) {
+    const std::int64_t k = problem_.max_nonzero, features = d_.n_features;
+    const GreedyState<T> state = {s_.support + i * k, s_.lower + i * k * k, s_.target + i * k, s_.codes};
+    solve_codes(state, k, s_.count[i]);
+    const T* residual = s_.patches + i * features;
+    emit(d_, row, state.support, state.codes, s_.count[i], square_root(dot(residual, residual, features)), out, sink);
   }
 
  private:
-  void start() {
-    const std::int64_t features = d_.n_features, rows = round_up(tile_.count, block_rows);
-    load_tile(tile_, features, s_.patches);
-    __builtin_memset(s_.observed, 0, static_cast<std::size_t>(rows * features) * sizeof(T));
-    for (std::int64_t i = 0; i < tile_.count; ++i) {
-      const std::uint8_t* missing = tile_.missing + tile_.rows[i] * features;
-      for (std::int64_t p = 0; p < features; ++p) s_.observed[i * features + p] = missing[p] ? T(0) : T(1);
+  static constexpr bool screened = !std::is_same_v<T, C>;
+
+  void start(const Tile<T>& tile) {
+    const std::int64_t features = d_.n_features, rows = round_up(tile.count, block_rows);
+    load_tile(tile, features, s_.patches);
+    __builtin_memset(s_.vectors, 0, static_cast<std::size_t>(rows * features) * sizeof(C));
+    n_active_ = 0;
+    for (std::int64_t i = 0; i < tile.count; ++i) {
+      const std::uint8_t* missing = tile.missing + tile.rows[i] * features;
+      T* observed = s_.observed + i * features;
+      for (std::int64_t p = 0; p < features; ++p) observed[p] = missing[p] ? T(0) : T(1);
+      copy(observed, T(1), i);
       s_.energy[i] = dot(s_.patches + i * features, s_.patches + i * features, features);
+      // At unit norm nothing overflows or vanishes in single precision.
+      s_.scale[i] = screened && s_.energy[i] > 0 ? T(1) / square_root(s_.energy[i]) : T(1);
       s_.count[i] = 0;
       if (!(s_.energy[i] <= problem_.tolerance)) s_.active[n_active_++] = i;
     }
-    product(s_.patches, rows, d_.panels, d_.padded_atoms, features, s_.correlations);
-    product(s_.observed, rows, d_.squared_panels, d_.padded_atoms, features, s_.outside);
+    product(s_.vectors, rows, choice_.squared_panels, choice_.padded_atoms, features, s_.outside);
+    if (problem_.order_recursive) {
+      for (std::int64_t i = 0; i < tile.count; ++i) copy(s_.patches + i * features, s_.scale[i], i);
+      product(s_.vectors, rows, choice_.panels, choice_.padded_atoms, features, s_.correlations);
+    } else {
+      correlate_residuals();
+    }
+  }
+
+  // scale · vector, as row `to` of what is multiplied with all atoms
+  void copy(const T* vector, T scale, std::int64_t to) {
+    C* row = s_.vectors + to * d_.n_features;
+    for (std::int64_t p = 0; p < d_.n_features; ++p) row[p] = static_cast<C>(scale * vector[p]);
   }
 
   // One more atom for every active patch; those that are done leave the list.
@@ -112,77 +149,101 @@ class MaskedPursuit {
     std::int64_t kept = 0;
     for (std::int64_t a = 0; a < n_active_; ++a) {
       const std::int64_t i = s_.active[a];
-      if (extend(i)) s_.active[kept++] = i;
+      if (extend(i, problem_.order_recursive ? i : a)) s_.active[kept++] = i;
     }
     n_active_ = kept;
   }
 
-  bool extend(std::int64_t i) {
+  // `at`: row of its correlations.
+  bool extend(std::int64_t i, std::int64_t at) {
     const std::int64_t k = problem_.max_nonzero, features = d_.n_features, n = s_.count[i];
-    const T* correlation = s_.correlations + i * d_.padded_atoms;
-    const T* outside = s_.outside + i * d_.padded_atoms;
-    const std::int64_t atom = choose_observed(correlation, outside, d_.padded_atoms);
+    const C* correlation = s_.correlations + at * choice_.padded_atoms;
+    const C* outside = s_.outside + i * choice_.padded_atoms;
+    // Atoms of which (almost) nothing is observed are never chosen.
+    const std::int64_t atom = choose_first<C, true>(correlation, outside, choice_.padded_atoms);
     if (atom < 0) return false;
-    const T score = correlation[atom] * correlation[atom] / outside[atom];
-    if (!(score > negligible<T> * negligible<T> * s_.energy[i])) return false;
+    const T score = T(correlation[atom] * correlation[atom] / outside[atom]);
+    const T floor = screened ? T(least_screened_correlation) : negligible<T>;
+    if (!(score > floor * floor * s_.energy[i] * s_.scale[i] * s_.scale[i])) return false;
 
     T* basis = s_.basis + i * k * features;
     T* lower = s_.lower + (i * k + n) * k;
-    const T norm = orthonormalise(d_.atoms + atom * features, s_.observed + i * features, n, features, basis, lower);
-    if (!(norm > dependent<T>)) return false;
+    const T norm =
+        orthonormalise(d_.atoms + atom * features, s_.observed + i * features, n, features, basis, lower, s_.codes);
+    if (!(norm > T(dependent<C>))) return false;
     T* residual = s_.patches + i * features;
     const T target = dot(basis + n * features, residual, features);
     axpy(-target, basis + n * features, residual, features);
     s_.target[i * k + n] = target;
     s_.support[i * k + n] = static_cast<std::int32_t>(atom);
     s_.count[i] = n + 1;
-    return n + 1 < k && !(dot(residual, residual, features) <= problem_.tolerance);
+    return n + 1 < k && !(problem_.tolerance >= 0 && dot(residual, residual, features) <= problem_.tolerance);
   }
 
-  // Correlations of all atoms with the residuals of the active patches.
-  void correlate_newest() {
-    constexpr int L = Lanes<T>::count;
-    const std::int64_t k = problem_.max_nonzero, features = d_.n_features, padded = d_.padded_atoms;
+  // Correlations of all atoms with the residuals of the active patches, in the order of their list.
+  void correlate_residuals() {
     for (std::int64_t a = 0; a < n_active_; ++a) {
       const std::int64_t i = s_.active[a];
-      __builtin_memcpy(s_.newest + a * features, s_.basis + (i * k + s_.count[i] - 1) * features,
-                       static_cast<std::size_t>(features) * sizeof(T));
+      copy(s_.patches + i * d_.n_features, s_.scale[i], a);
     }
-    const std::int64_t rows = round_up(n_active_, block_rows);
-    __builtin_memset(s_.newest + n_active_ * features, 0,
-                     static_cast<std::size_t>((rows - n_active_) * features) * sizeof(T));
-    product(s_.newest, rows, d_.panels, padded, features, s_.projections);
+    product(s_.vectors, round_up(n_active_, block_rows), choice_.panels, choice_.padded_atoms, d_.n_features,
+            s_.correlations);
+  }
+
+  // What the newest directions of the active patches change.
+  void project_newest() {
+    constexpr int L = Lanes<C>::count;
+    const std::int64_t k = problem_.max_nonzero, features = d_.n_features, padded = choice_.padded_atoms;
     for (std::int64_t a = 0; a < n_active_; ++a) {
       const std::int64_t i = s_.active[a];
-      const T target = s_.target[i * k + s_.count[i] - 1];
-      const T* projection = s_.projections + a * padded;
-      T* correlation = s_.correlations + i * padded;
-      T* outside = s_.outside + i * padded;
-      axpy(-target, projection, correlation, padded);
-      if (problem_.order_recursive) {
-        for (std::int64_t j = 0; j < padded; j += L) {
-          const Vector<T> v = load(projection + j);
-          store(outside + j, load(outside + j) - v * v);
-        }
+      copy(s_.basis + (i * k + s_.count[i] - 1) * features, T(1), a);
+    }
+    product(s_.vectors, round_up(n_active_, block_rows), choice_.panels, padded, features, s_.projections);
+    for (std::int64_t a = 0; a < n_active_; ++a) {
+      const std::int64_t i = s_.active[a];
+      const C target = static_cast<C>(s_.scale[i] * s_.target[i * k + s_.count[i] - 1]);
+      const C* projection = s_.projections + a * padded;
+      C* correlation = s_.correlations + i * padded;
+      C* outside = s_.outside + i * padded;
+      for (std::int64_t j = 0; j < padded; j += L) {
+        const Vector<C> v = load(projection + j);
+        store(correlation + j, load(correlation + j) - target * v);
+        store(outside + j, load(outside + j) - v * v);
       }
     }
   }
 
-  void finish(std::int64_t i, const Output<T>& out, SparseSink<T>* sink) {
-    const std::int64_t k = problem_.max_nonzero, features = d_.n_features;
-    const GreedyState<T> state = {s_.support + i * k, s_.lower + i * k * k, s_.target + i * k, s_.codes};
-    solve_codes(state, k, s_.count[i]);
-    const T* residual = s_.patches + i * features;
-    emit(d_, tile_.rows[i], state.support, state.codes, s_.count[i], square_root(dot(residual, residual, features)),
-         out, sink);
-  }
-
   const GreedyProblem<T>& problem_;
   const Dictionary<T>& d_;
-  const Tile<T>& tile_;
-  MaskedScratch<T> s_;
+  const Dictionary<C>& choice_;
+  MaskedScratch<T, C> s_;
   std::int64_t n_active_ = 0;
 };
+
+template <class T>
+void pursue_masked(const GreedyProblem<T>& problem, const Tile<T>& tile, const Output<T>& out, SparseSink<T>* sink,
+                   Scratch& scratch) {
+  MaskedPursuit<T, T> whole(problem, problem.dictionary, masked_tile_rows(problem), scratch);
+  if (tile.count == 0) return;
+  whole.run(tile);
+  for (std::int64_t i = 0; i < tile.count; ++i) whole.finish(i, tile.rows[i], out, sink);
+}
+
+inline void pursue_masked_screened(const GreedyProblem<double>& problem, const Tile<double>& tile,
+                                   const Output<double>& out, SparseSink<double>* sink, Scratch& scratch) {
+  MaskedPursuit<double, float> pursuit(problem, *problem.screening, masked_tile_rows(problem), scratch);
+  MaskedPursuit<double, double> whole(problem, problem.dictionary, block_rows, scratch);
+  if (tile.count == 0) return;
+  pursuit.run(tile);
+  for (std::int64_t i = 0; i < tile.count; ++i) {
+    if (!pursuit.fell_short(i)) {
+      pursuit.finish(i, tile.rows[i], out, sink);
+      continue;
+    }
+    whole.run({tile.patches, tile.missing, tile.rows + i, 1});
+    whole.finish(0, tile.rows[i], out, sink);
+  }
+}
 
 template <class T>
 void pursue_complete(const GreedyProblem<T>& problem, const Tile<T>& tile, const Output<T>& out, SparseSink<T>* sink,
@@ -198,25 +259,29 @@ void pursue_complete(const GreedyProblem<T>& problem, const Tile<T>& tile, const
 }
 
 template <class T>
+void pursue_incomplete(const GreedyProblem<T>& problem, const Tile<T>& tile, const Output<T>& out, SparseSink<T>* sink,
+                       Scratch& scratch) {
+  if constexpr (sizeof(T) == sizeof(double)) {
+    if (problem.screening != nullptr) return pursue_masked_screened(problem, tile, out, sink, scratch);
+  }
+  pursue_masked<T>(problem, tile, out, sink, scratch);
+}
+
+template <class T>
 void greedy(const GreedyProblem<T>& problem, const Tile<T>& tile, const Output<T>& out, SparseSink<T>* sink,
             void* block) {
   Scratch scratch(block);
-  if (tile.missing != nullptr) {
-    MaskedPursuit<T>(problem, tile, scratch).run(out, sink);
-  } else {
-    pursue_complete(problem, tile, out, sink, scratch, problem.order_recursive);
-  }
+  if (tile.missing == nullptr) return pursue_complete(problem, tile, out, sink, scratch, problem.order_recursive);
+  pursue_incomplete(problem, tile, out, sink, scratch);
 }
 
 template <class T>
 TileSize greedy_tile(const GreedyProblem<T>& problem, bool masked) {
   Scratch scratch(nullptr);
-  if (masked) {
-    const MaskedScratch<T> unused(problem, scratch);
-    return {masked_tile_rows(problem), scratch.used()};
-  }
-  pursue_complete<T>(problem, {}, {}, nullptr, scratch, true);  // an empty tile only takes its memory
-  return {usual_tile_rows, scratch.used()};
+  // An empty tile only takes its memory.
+  if (masked) pursue_incomplete<T>(problem, {}, {}, nullptr, scratch);
+  else pursue_complete<T>(problem, {}, {}, nullptr, scratch, true);
+  return {masked ? masked_tile_rows(problem) : usual_tile_rows, scratch.used()};
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ nb::tuple matching_pursuit(const Matrix<T>& patches, const Matrix<T>& dictionary
     if (tolerance < 0) {
       const std::size_t n_values = dictionary.shape(0) * dictionary.shape(1);
       std::vector<float> atoms(prepared.view().atoms, prepared.view().atoms + n_values);
-      single.emplace(atoms.data(), dictionary.shape(0), dictionary.shape(1), true, true, false);
+      single.emplace(atoms.data(), dictionary.shape(0), dictionary.shape(1), true, true, bool(missing));
     }
   }
   const GreedyProblem<T> problem = {prepared.view(), max_nonzero, T(tolerance), order_recursive,
