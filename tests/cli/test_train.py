@@ -6,7 +6,7 @@ from PIL import Image as PillowImage
 from sparsight import AnomalyDetector
 from sparsight.cli.train import Recipe
 from sparsight.images import write_image
-from sparsight.inspection.detector import METHODS
+from sparsight.inspection.methods import METHODS
 
 
 @pytest.fixture

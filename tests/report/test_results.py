@@ -206,7 +206,7 @@ def test_few_images_are_a_reason_for_caution(card):
     card["calibration"]["n_images"] = 2
     assert "2 good images only" in caution(card)
     card["calibration"]["warning"] = "one image, cut in two"
-    assert caution(card) == "one image, cut in two"
+    assert caution(card).endswith("one image, cut in two")
 
 
 @pytest.mark.parametrize("changed", [{"threshold_in_use": 9.0}, {"calibration": {"false_alarm_rate": None}}])

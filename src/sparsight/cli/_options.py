@@ -15,8 +15,9 @@ def _finite(number: float | None) -> float | None:
     return number
 
 
-def _share(number: float) -> float:
-    if not 0 < number < 1:
+def check_share(number: float | None) -> float | None:
+    """Refuse a share that is not between 0 and 1."""
+    if number is not None and not 0 < number < 1:
         raise typer.BadParameter("it must lie between 0 and 1, both excluded")
     return number
 
@@ -57,8 +58,20 @@ FalseAlarmRate = Annotated[
     float,
     typer.Option(
         metavar="SHARE",
-        callback=_share,
+        callback=check_share,
         help="Share of a good image's pixels that may lie above the threshold.",
+    ),
+]
+
+ImageFalseAlarmRate = Annotated[
+    float | None,
+    typer.Option(
+        "--image-false-alarm-rate",
+        metavar="SHARE",
+        callback=check_share,
+        help="Share of good images in which a defect may be found: raises the threshold until that is kept. "
+        "0.05 takes at least 19 good images.",
+        show_default=False,
     ),
 ]
 

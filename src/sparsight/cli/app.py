@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 import sparsight
 from sparsight.errors import SparsightError
 
+from .calibrate import calibrate
 from .demo import demo
 from .denoise import denoise
 from .evaluate import evaluate
@@ -95,6 +96,7 @@ def sparsight_command(
     [bold]The main job[/bold]
       sparsight train good/ -o wood.sparsight
       sparsight inspect wood.sparsight new/ -o found/
+      sparsight calibrate wood.sparsight more_good/
 
     [bold]If you know where the defects are[/bold]
       sparsight evaluate wood.sparsight --images new/ --masks truth/
@@ -113,6 +115,7 @@ def sparsight_command(
 
 
 app.command()(train)
+app.command()(calibrate)
 app.command()(inspect)
 app.command()(evaluate)
 app.command()(info)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ._options import FalseAlarmRate, Ignore, ThresholdByHand
+from ._options import FalseAlarmRate, Ignore, ImageFalseAlarmRate, ThresholdByHand
 
 
 class Recipe(StrEnum):
@@ -76,6 +76,7 @@ def train(
         ),
     ] = None,
     false_alarm_rate: FalseAlarmRate = 0.001,
+    image_false_alarm_rate: ImageFalseAlarmRate = None,
     threshold: ThresholdByHand = None,
     ignore: Ignore = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed gives the same model.")] = 0,
@@ -107,6 +108,7 @@ def train(
         patch_size=patch_size,
         scales=None if scales is None else [float(scale) for scale in scales.split(",")],
         false_alarm_rate=false_alarm_rate,
+        image_false_alarm_rate=image_false_alarm_rate,
         threshold=threshold,
         random_state=seed,
     )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsight._checks import check_number
 from sparsight.errors import ParameterError, SparsightError
 from sparsight.inspection.scorers import Fold, Observed, Progress, Scorer
 
 _MAX_FOLDS = 5
 _MAX_FOLDS_OF_ONE_IMAGE = 4
+_BISECTIONS = 10
 
 
 @dataclass(frozen=True)
@@ -25,13 +27,18 @@ class Calibration:
     false_alarm_rate : float or None
         Share of the pixels of an unseen good image that lie above the threshold, on average over images;
         None for a threshold that was given by the user.
+    image_false_alarm_rate : float or None
+        Probability that a defect is found in an unseen good image; None when none is promised.
     n_images, n_pixels : int
         Normal images, and pixels in them, that the threshold was computed from.
     how : str
         How the scores came about: ``"leave-one-image-out"``, ``"folds of images"``,
-        ``"strips of one image"``, ``"the training images themselves"`` or ``"given"``.
+        ``"strips of one image"``, ``"the training images themselves"``, ``"held-out images"`` or
+        ``"given"``.
     warning : str or None
         What a user should know before relying on the promise.
+    n_called_defective : int or None
+        In how many of these normal images the threshold finds a defect, although there is none.
     """
 
     false_alarm_rate: float | None
@@ -39,6 +46,8 @@ class Calibration:
     n_pixels: int
     how: str
     warning: str | None = None
+    image_false_alarm_rate: float | None = None
+    n_called_defective: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes as a JSON-able dictionary."""
@@ -77,21 +86,53 @@ def conformal_threshold(score_maps: Sequence[NDArray[np.floating]], false_alarm_
     return float(scores[order[index]])
 
 
+@dataclass(frozen=True)
+class Promise:
+    """What a threshold is to keep, and how images are judged by it.
+
+    Attributes
+    ----------
+    false_alarm_rate : float
+        Of pixels.
+    image_false_alarm_rate : float or None
+        Of images.
+    is_defective : callable
+        Called as ``is_defective(score_map, threshold)``.
+    resolution : int
+        Extent in pixels of what a score depends on: closer ones are not independent.
+    """
+
+    false_alarm_rate: float
+    image_false_alarm_rate: float | None
+    is_defective: Callable[[NDArray[np.floating], float], bool]
+    resolution: int
+
+
+def check_rates(false_alarm_rate: float, image_false_alarm_rate: float | None) -> None:
+    """Refuse rates of false alarms that are not between 0 and 1, both excluded."""
+    rates = {"false_alarm_rate": false_alarm_rate, "image_false_alarm_rate": image_false_alarm_rate}
+    for name, rate in rates.items():
+        if rate is None:
+            continue
+        check_number(name, rate, minimum=0, inclusive=False)
+        if rate >= 1:
+            raise ParameterError(f"{name} must be below 1, got {rate}.")
+
+
 def n_folds(images: Sequence[Observed]) -> int:
-    """How many models `calibrate_on_folds` trains for these images."""
+    """How many models `scores_left_out` trains for these images."""
     if len(images) == 1:
         return min(_MAX_FOLDS_OF_ONE_IMAGE, len(images[0].strips()))
     return min(_MAX_FOLDS, len(images))
 
 
-def calibrate_on_folds(
+def scores_left_out(
     trained: Scorer,
     images: Sequence[Observed],
-    false_alarm_rate: float,
     random_state: np.random.RandomState,
     progress: Progress,
-) -> tuple[float, Calibration]:
-    """Threshold from the scores of each training image by a model that was not trained on it.
+) -> tuple[list[NDArray[np.float32]], str, str | None]:
+    """Score each training image by a model that was not trained on it.
 
     Each image in turn is left out (of more than five, a fifth at a time), or, with only one image, every
     fourth strip of it.
@@ -102,15 +143,15 @@ def calibrate_on_folds(
         Trained on all images; also scores them when they are too small to leave a part out.
     images : sequence of Observed
         Normal images.
-    false_alarm_rate : float
-    random_state : RandomState
     progress : callable
         Called after each fold, counting from 1.
 
     Returns
     -------
-    threshold : float
-    calibration : Calibration
+    score_maps : list of arrays
+        Those of one image follow each other.
+    how : str
+    warning : str or None
     """
     folds, how, warning = _folds(images)
     scores: list[NDArray[np.float32]] = []
@@ -126,9 +167,98 @@ def calibrate_on_folds(
             "The threshold rests on the training images themselves, which are too small to leave a part out: "
             "expect more false alarms than promised, and give more or larger good images."
         )
-    n_pixels = int(sum(np.isfinite(part).sum() for part in scores))
-    threshold = conformal_threshold(scores, false_alarm_rate)
-    return threshold, Calibration(false_alarm_rate, len(images), n_pixels, how, warning)
+    return scores, how, warning
+
+
+def calibrate(
+    score_maps: Sequence[NDArray[np.floating]], n_images: int, how: str, warning: str | None, promise: Promise
+) -> tuple[float, Calibration]:
+    """Threshold from the scores of normal images that the model was not trained on.
+
+    The larger of two thresholds is taken when a rate of images is promised, too; see `conformal_threshold`
+    and `image_threshold`.
+
+    Parameters
+    ----------
+    score_maps : sequence of arrays
+        Equally many of each image, those of one image one after another.
+    n_images : int
+    how, warning
+        As in `Calibration`; further warnings are added.
+    promise : Promise
+
+    Returns
+    -------
+    threshold : float
+    calibration : Calibration
+    """
+    warnings = [] if warning is None else [warning]
+    n_pixels = int(sum(np.isfinite(part).sum() for part in score_maps))
+    threshold = conformal_threshold(score_maps, promise.false_alarm_rate)
+    n_separate = n_pixels / promise.resolution**2
+    if n_separate * promise.false_alarm_rate < 1:
+        warnings.append(
+            f"The good images are too small, or too few, for a rate of {promise.false_alarm_rate:g}: they hold "
+            f"about {n_separate:,.0f} places that have nothing in common. Rates of {1 / n_separate:.1g} and "
+            "above can be relied on; for lower ones, calibrate on more good images."
+        )
+    share = len(score_maps) // n_images
+    of_images = [score_maps[i * share : (i + 1) * share] for i in range(n_images)]
+    if promise.image_false_alarm_rate is not None:
+        least, supported = image_threshold(of_images, promise)
+        threshold = max(threshold, least)
+        if not supported:
+            needed = int(np.ceil(1 / promise.image_false_alarm_rate)) - 1
+            warnings.append(
+                f"{n_images} good images cannot support a rate of {promise.image_false_alarm_rate:g} of images; "
+                f"at least {needed} can. The threshold finds no defect in any of them, which promises a rate of "
+                f"{1 / (n_images + 1):.2g}."
+            )
+    n_called = sum(any(promise.is_defective(part, threshold) for part in image) for image in of_images)
+    return threshold, Calibration(
+        promise.false_alarm_rate,
+        n_images,
+        n_pixels,
+        how,
+        " ".join(warnings) or None,
+        promise.image_false_alarm_rate,
+        n_called,
+    )
+
+
+def image_threshold(
+    of_images: Sequence[Sequence[NDArray[np.floating]]], promise: Promise
+) -> tuple[float, bool]:
+    r"""Threshold at which a defect is found in a share of the good images.
+
+    For each image, the lowest threshold that finds nothing in it is searched. Of the n of them, the k-th
+    smallest with k = ⌈(n + 1)(1 − α)⌉ is taken: with exchangeable images, the probability that a defect is
+    found in another good image is then at most α (split-conformal prediction).
+
+    Returns
+    -------
+    threshold : float
+    supported : bool
+        Whether there are enough images, n + 1 ≥ 1 / α. If not, the largest is taken.
+    """
+    assert promise.image_false_alarm_rate is not None
+    silent = sorted(
+        max(_silent_threshold(part, promise.is_defective) for part in image) for image in of_images
+    )
+    wanted = int(np.ceil((len(silent) + 1) * (1 - promise.image_false_alarm_rate) - 1e-9))
+    return silent[min(wanted, len(silent)) - 1], wanted <= len(silent)
+
+
+def _silent_threshold(
+    scores: NDArray[np.floating], is_defective: Callable[[NDArray[np.floating], float], bool]
+) -> float:
+    """Lowest threshold, to a thousandth of the range of scores, at which nothing is found."""
+    seen = scores[np.isfinite(scores)]
+    low, high = float(np.median(seen)), float(seen.max())
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if is_defective(scores, middle) else (low, middle)
+    return high
 
 
 def _folds(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -16,28 +14,28 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-import sparsight
-from sparsight._checks import check_choice, check_integer, check_number
+from sparsight._checks import check_integer
 from sparsight.errors import ModelError, ParameterError
 from sparsight.images import Image, as_image
-from sparsight.inspection.any_scale import AnyScaleScorer
-from sparsight.inspection.calibration import Calibration, calibrate_on_folds, n_folds
-from sparsight.inspection.defects import Inspection, find_defects
+from sparsight.inspection.calibration import (
+    Calibration,
+    Promise,
+    calibrate,
+    check_rates,
+    n_folds,
+    scores_left_out,
+)
+from sparsight.inspection.defects import Defect, Inspection, find_defects
 from sparsight.inspection.explanations import Explaining, Explanation, strongest_place
-from sparsight.inspection.intake import ImageLike, load_training_images, observe
-from sparsight.inspection.likelihood import LikelihoodScorer
+from sparsight.inspection.intake import ImageLike, checked_masks, load_training_images, observe
 from sparsight.inspection.magnification import magnification_doubt, relative_magnification
-from sparsight.inspection.paper_methods import PAPER_METHODS
-from sparsight.inspection.reconstruction import ReconstructionScorer
-from sparsight.inspection.scorers import Observed, Progress, Scorer
+from sparsight.inspection.methods import new_scorer
+from sparsight.inspection.provenance import doubt_about, provenance
+from sparsight.inspection.scorers import Observed, Progress, Scorer, silent
+from sparsight.inspection.stored import restore_settings, settings_of
 from sparsight.models import load_model, save_model
 
 MODEL_KIND = "anomaly-detector"
-METHODS: dict[str, Callable[..., Scorer]] = {
-    "universal": LikelihoodScorer,
-    "reconstruction": ReconstructionScorer,
-    **PAPER_METHODS,
-}
 _PASSED_ON = ("patch_size", "stride", "n_components", "n_nonzero_coefs", "scales", "match_noise", "unit_norm")
 
 
@@ -77,9 +75,11 @@ class AnomalyDetector(BaseEstimator):
         code them as they are (as that article does).
     false_alarm_rate : float
         Share of the pixels of an unseen good image that may lie above the threshold, on average over images.
-        The threshold is computed from the scores of good images that the model was not trained on: each
-        image in turn is left out (of more than five, a fifth at a time), or, with only one image, every fourth
-        strip of it.
+        The threshold is computed from good images that the model was not trained on: each in turn is left
+        out (of more than five, a fifth at a time), or, with only one, every fourth strip of it.
+    image_false_alarm_rate : float, optional
+        Probability that a defect is found in an unseen good image: raises the threshold until it is kept. A
+        rate of α takes at least 1 / α − 1 good images. By default, none is promised.
     threshold : float, optional
         Use this threshold, in units of the score, instead of a calibrated one.
     min_area : int, optional
@@ -136,6 +136,7 @@ class AnomalyDetector(BaseEstimator):
         match_noise: bool | None = None,
         unit_norm: bool | None = None,
         false_alarm_rate: float = 0.001,
+        image_false_alarm_rate: float | None = None,
         threshold: float | None = None,
         min_area: int | None = None,
         n_threads: int | None = None,
@@ -150,6 +151,7 @@ class AnomalyDetector(BaseEstimator):
         self.match_noise = match_noise
         self.unit_norm = unit_norm
         self.false_alarm_rate = false_alarm_rate
+        self.image_false_alarm_rate = image_false_alarm_rate
         self.threshold = threshold
         self.min_area = min_area
         self.n_threads = n_threads
@@ -189,29 +191,68 @@ class AnomalyDetector(BaseEstimator):
         self.intensity_range_ = loaded[0].intensity_range
         self.n_channels_ = loaded[0].n_channels
         self.pixel_sizes_um_ = [image.pixel_size_um for image in loaded]
-        if masks is not None and len(masks) != len(loaded):
-            raise ParameterError(
-                f"{len(masks)} masks were given for {len(loaded)} images; give one for each."
-            )
-        observed = [
-            self._observed(image, None if masks is None else masks[i]) for i, image in enumerate(loaded)
-        ]
+        observed = self._all_observed(loaded, masks)
         random_state = check_random_state(self.random_state)
-        report = progress or _silent
+        report = progress or silent
         n_steps = 1 if self.threshold is not None else 1 + n_folds(observed)
         report(0, n_steps, "learning from all images")
         self.scorer_ = scorer.fit(observed, random_state)
         if self.threshold is None:
-            self.threshold_, self.calibration_ = calibrate_on_folds(
-                self.scorer_, observed, self.false_alarm_rate, random_state, report
-            )
+            scores, how, warning = scores_left_out(self.scorer_, observed, random_state, report)
+            promise = self._promise(self.false_alarm_rate, self.image_false_alarm_rate)
+            self.threshold_, self.calibration_ = calibrate(scores, len(observed), how, warning, promise)
         else:
             self.threshold_ = float(self.threshold)
             self.calibration_ = Calibration(None, 0, 0, "given")
         report(n_steps, n_steps, "done")
-        self.provenance_ = _provenance(loaded, time.perf_counter() - started) | {
-            "notes": self.scorer_.notes()
-        }
+        self.provenance_ = provenance(loaded, time.perf_counter() - started) | {"notes": self.scorer_.notes()}
+        return self
+
+    def calibrate(
+        self,
+        images: Sequence[ImageLike],
+        *,
+        masks: Sequence[ArrayLike | None] | None = None,
+        false_alarm_rate: float | None = None,
+        image_false_alarm_rate: float | None = None,
+        progress: Progress | None = None,
+    ) -> AnomalyDetector:
+        """Compute the threshold anew, from good images that were not trained on; scores stay as they are.
+
+        Parameters
+        ----------
+        images : sequence of arrays, images or paths
+            Good images, other than those of `fit`.
+        masks : sequence of bool arrays or None, optional
+            For each image, True where pixels are to be ignored.
+        false_alarm_rate, image_false_alarm_rate : float, optional
+            Rates to promise; by default those of the detector.
+        progress : callable, optional
+            Called as ``progress(done, total, text)``.
+
+        Raises
+        ------
+        ImageError
+            If an image cannot be used, or does not fit the images that the model was trained on.
+        ParameterError
+            If a rate is not between 0 and 1.
+        """
+        check_is_fitted(self)
+        promise = self._promise(
+            self.false_alarm_rate if false_alarm_rate is None else false_alarm_rate,
+            self.image_false_alarm_rate if image_false_alarm_rate is None else image_false_alarm_rate,
+        )
+        loaded = load_training_images(images)
+        observed = self._all_observed(loaded, masks)
+        report = progress or silent
+        scores = []
+        for done, image in enumerate(observed):
+            report(done, len(observed), f"scoring {loaded[done].name or 'images'}")
+            scores.append(self.scorer_.score(image))
+        self.threshold_, self.calibration_ = calibrate(
+            scores, len(scores), "held-out images", doubt_about(loaded, self.provenance_), promise
+        )
+        report(len(observed), len(observed), "done")
         return self
 
     def score_map(self, image: ImageLike, mask: ArrayLike | None = None) -> NDArray[np.float32]:
@@ -242,14 +283,7 @@ class AnomalyDetector(BaseEstimator):
         image = as_image(image)
         scores = self.scorer_.score(self._observed(image, mask))
         threshold = self.threshold_ if threshold is None else float(threshold)
-        found, defects = find_defects(
-            scores,
-            threshold,
-            min_area=self._min_area(),
-            gap=self.scorer_.resolution // 2,
-            blur=self.scorer_.blur,
-            pixel_size_um=image.pixel_size_um,
-        )
+        found, defects = self._found(scores, threshold, image.pixel_size_um)
         return Inspection(
             image,
             scores,
@@ -300,21 +334,7 @@ class AnomalyDetector(BaseEstimator):
             If the file cannot be written.
         """
         check_is_fitted(self)
-        parameters = self.get_params()
-        if not (parameters["random_state"] is None or isinstance(parameters["random_state"], int)):
-            parameters["random_state"] = None
-        if parameters["scales"] is not None:
-            parameters["scales"] = list(parameters["scales"])
-        settings = {
-            "parameters": parameters,
-            "threshold": self.threshold_,
-            "calibration": self.calibration_.to_dict(),
-            "intensity_range": list(self.intensity_range_),
-            "n_channels": self.n_channels_,
-            "pixel_sizes_um": self.pixel_sizes_um_,
-            "provenance": self.provenance_,
-        }
-        save_model(path, MODEL_KIND, settings, self.scorer_.arrays())
+        save_model(path, MODEL_KIND, settings_of(self), self.scorer_.arrays())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> AnomalyDetector:
@@ -326,17 +346,10 @@ class AnomalyDetector(BaseEstimator):
             If the file is no such model.
         """
         stored = load_model(path, MODEL_KIND)
-        settings = stored.settings
         try:
-            detector = cls(**settings["parameters"])
+            detector = cls(**stored.settings["parameters"])
             detector.scorer_ = detector._new_scorer().restore(stored.arrays)
-            detector.threshold_ = float(settings["threshold"])
-            detector.calibration_ = Calibration(**settings["calibration"])
-            low, high = settings["intensity_range"]
-            detector.intensity_range_ = (float(low), float(high))
-            detector.n_channels_ = int(settings["n_channels"])
-            detector.pixel_sizes_um_ = list(settings["pixel_sizes_um"])
-            detector.provenance_ = dict(settings["provenance"])
+            restore_settings(detector, stored.settings)
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{path} lacks parts of an anomaly detector; train it again.") from error
         return detector
@@ -354,43 +367,33 @@ class AnomalyDetector(BaseEstimator):
     def _magnification(self, image: Image) -> float | None:
         return relative_magnification(self.pixel_sizes_um_, image.pixel_size_um)
 
+    def _all_observed(self, images: list[Image], masks: Sequence[ArrayLike | None] | None) -> list[Observed]:
+        pairs = zip(images, checked_masks(masks, len(images)), strict=True)
+        return [self._observed(image, mask) for image, mask in pairs]
+
     def _new_scorer(self) -> Scorer:
-        check_choice("method", self.method, tuple(METHODS))
-        check_number("false_alarm_rate", self.false_alarm_rate, minimum=0, inclusive=False)
-        if self.false_alarm_rate >= 1:
-            raise ParameterError(f"false_alarm_rate must be below 1, got {self.false_alarm_rate}.")
+        check_rates(self.false_alarm_rate, self.image_false_alarm_rate)
         if self.min_area is not None:
             check_integer("min_area", self.min_area, minimum=1)
-        chosen = {name: getattr(self, name) for name in _PASSED_ON if getattr(self, name) is not None}
-        make = METHODS[self.method]
-        if self.method == "universal" and self.scales is not None:
-            make = AnyScaleScorer
-        known = inspect.signature(make).parameters
-        for name, value in chosen.items():
-            if name not in known:
-                raise ParameterError(f'The method "{self.method}" has no parameter {name}; leave it out.')
-            if name not in ("scales", "match_noise", "unit_norm"):
-                check_integer(name, value, minimum=2 if name == "patch_size" else 1)
-        if "patch_size" in chosen and "stride" not in chosen:
-            default = make()
-            chosen["stride"] = max(1, chosen["patch_size"] * default.stride // default.patch_size)
-        return make(n_threads=self.n_threads, **chosen)
+        return new_scorer(self.method, {name: getattr(self, name) for name in _PASSED_ON}, self.n_threads)
 
-    def _min_area(self) -> int:
-        if self.min_area is not None:
-            return self.min_area
-        return max(1, self.scorer_.patch_size**2 // 8)
+    def _promise(self, false_alarm_rate: float, image_false_alarm_rate: float | None) -> Promise:
+        check_rates(false_alarm_rate, image_false_alarm_rate)
+        return Promise(
+            false_alarm_rate,
+            image_false_alarm_rate,
+            lambda scores, threshold: bool(self._found(scores, threshold)[1]),
+            self.scorer_.resolution,
+        )
 
-
-def _silent(done: int, total: int, text: str) -> None:
-    del done, total, text
-
-
-def _provenance(images: list[Image], seconds: float) -> dict[str, Any]:
-    return {
-        "trained": datetime.now(UTC).isoformat(timespec="seconds"),
-        "sparsight_version": sparsight.__version__,
-        "seconds": round(seconds, 3),
-        "images": [{"name": image.name, "shape": list(image.pixels.shape)} for image in images],
-        "pixel_sizes_um": sorted({i.pixel_size_um for i in images if i.pixel_size_um is not None}),
-    }
+    def _found(
+        self, scores: NDArray[np.floating], threshold: float, pixel_size_um: float | None = None
+    ) -> tuple[NDArray[np.bool_], list[Defect]]:
+        return find_defects(
+            scores,
+            threshold,
+            min_area=self.min_area or max(1, self.scorer_.patch_size**2 // 8),
+            gap=self.scorer_.resolution // 2,
+            blur=self.scorer_.blur,
+            pixel_size_um=pixel_size_um,
+        )

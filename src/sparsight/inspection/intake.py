@@ -83,3 +83,12 @@ def observe(
     if hidden.all():
         raise ImageError(f"The mask of {subject} hides every pixel; nothing is left to see.")
     return Observed(pixels, hidden if hidden.any() else None)
+
+
+def checked_masks(masks: Sequence[ArrayLike | None] | None, n_images: int) -> Sequence[ArrayLike | None]:
+    """Masks for each of some images, or a ParameterError."""
+    if masks is None:
+        return [None] * n_images
+    if len(masks) != n_images:
+        raise ParameterError(f"{len(masks)} masks were given for {n_images} images; give one for each.")
+    return masks

@@ -95,6 +95,11 @@ class Scorer(Protocol):
         ...
 
 
+def silent(done: int, total: int, text: str) -> None:
+    """Report no progress."""
+    del done, total, text
+
+
 def learned_anew(
     new_scorer: Callable[[], Scorer], folds: Iterable[Fold], random_state: np.random.RandomState
 ) -> Iterator[list[NDArray[np.float32]]]:

@@ -34,10 +34,14 @@ def promise(card: dict[str, Any]) -> str:
     if rate is None or card["threshold_in_use"] != card["threshold"]:
         return "The threshold was set by hand, so no false-alarm rate is promised."
     n_images, n_pixels = calibration["n_images"], calibration["n_pixels"]
+    of_images = calibration.get("image_false_alarm_rate")
+    too = "" if of_images is None else f" A defect is found in {percent(of_images)} of good images at most."
+    called = calibration.get("n_called_defective")
+    seen = "" if called is None else f", in {called or 'none'} of which a defect is found"
     return (
         f"On a good image of the same kind, {percent(rate)} of the pixels are expected above the "
-        f"threshold, on average over images. This rests on {counted(n_images, 'good image')} "
-        f"({n_pixels:,} pixels; {calibration['how']})."
+        f"threshold, on average over images.{too} This rests on {counted(n_images, 'good image')} "
+        f"({n_pixels:,} pixels; {calibration['how']}){seen}."
     )
 
 
@@ -46,14 +50,17 @@ def caution(card: dict[str, Any]) -> str | None:
     if card["threshold_in_use"] != card["threshold"]:
         return None
     calibration = card["calibration"]
-    if calibration["warning"]:
-        return str(calibration["warning"])
-    if calibration["false_alarm_rate"] is not None and calibration["n_images"] < FEW_IMAGES:
-        return (
+    doubts = []
+    few = calibration["n_images"] < FEW_IMAGES
+    told = calibration["how"] in ("strips of one image", "the training images themselves")
+    if few and not told and calibration["false_alarm_rate"] is not None:
+        doubts.append(
             f"The threshold rests on {counted(calibration['n_images'], 'good image')} only: a new good "
-            "image may differ more than these do from each other. Train on more to be surer."
+            "image may differ more than these do from each other. Train or calibrate on more to be surer."
         )
-    return None
+    if calibration["warning"]:
+        doubts.append(str(calibration["warning"]))
+    return " ".join(doubts) or None
 
 
 def facts(card: dict[str, Any]) -> list[tuple[str, str]]:
@@ -66,7 +73,7 @@ def facts(card: dict[str, Any]) -> list[tuple[str, str]]:
     low, high = card["intensity_range"]
     method = settings.pop("method")
     rate = card["calibration"]["false_alarm_rate"]
-    for told in ("false_alarm_rate", "threshold"):
+    for told in ("false_alarm_rate", "image_false_alarm_rate", "threshold"):
         settings.pop(told, None)
     pixel_sizes = [f"{size:g} µm" for size in provenance["pixel_sizes_um"]]
     return [
