@@ -149,6 +149,9 @@ def test_workers_that_go_on_from_a_learner_are_added_to_it(sparse_patches):
     for total in totals:
         assert total.statistics_.n_patches == 3000
         assert total.components_ == pytest.approx(totals[0].components_, abs=1e-4)
+    assert sum([start, *workers]).statistics_.n_patches == 3000
+    with pytest.raises(TypeError):
+        _ = start + 1
     stranger = learner(random_state=1).partial_fit(patches)
     with pytest.raises(ParameterError, match="started from the same dictionary"):
         _ = start + stranger

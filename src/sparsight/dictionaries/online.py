@@ -232,6 +232,8 @@ class OnlineDictionary(DictionaryLearner):
         ParameterError
             If the two do not go back to the same dictionary, so that their atoms do not correspond.
         """
+        if not isinstance(other, OnlineDictionary):
+            return NotImplemented
         check_is_fitted(self)
         check_is_fitted(other)
         shared = self._shared_start(other)
@@ -251,15 +253,17 @@ class OnlineDictionary(DictionaryLearner):
         merged._n_unchecked = self._n_unchecked + other._n_unchecked
         return merged.update()
 
+    def __radd__(self, nothing: int) -> OnlineDictionary:
+        """Let ``sum(learners)``, which begins with 0, add them."""
+        return self if nothing == 0 else NotImplemented
+
     def _shared_start(self, other: OnlineDictionary) -> NDArray[Any] | None:
         """Return the dictionary that both started from, or one started from and the other stands at."""
-        pairs = [
-            (other.initial_components_, self.initial_components_),
-            (other.initial_components_, self.components_),
-            (self.initial_components_, other.components_),
-        ]
-        same = (a for a, b in pairs if a.shape == b.shape and np.allclose(a, b, atol=1e-5))
-        return next(same, None)
+        mine, its = self.initial_components_, other.initial_components_
+        for a, b in ((its, mine), (its, self.components_), (mine, other.components_)):
+            if a.shape == b.shape and np.allclose(a, b, atol=1e-5):
+                return a
+        return None
 
     @property
     def n_iter_(self) -> int:
