@@ -36,7 +36,13 @@ def nanofibre_mats(quick: bool) -> list[Experiment]:
     size, n_training, n_tests = (320, 4, 2) if quick else (512, 6, 8)
     scales = (1.0, 0.75, 0.6, 0.5) if quick else SCALES
     experiments = []
-    for density, diameter in (("sparse", 12.0), ("middle", 12.0), ("dense", 9.0)):
+    for density, diameter, unit_norm in (
+        ("sparse", 12.0, True),
+        ("sparse", 12.0, False),
+        ("middle", 12.0, True),
+        ("dense", 9.0, True),
+    ):
+        name = density if unit_norm else f"{density} raw"
         mat: dict[str, Any] = dict(shape=(size, size), density=density, fibre_diameter=diameter)
 
         def normal(scale: float, mat: dict[str, Any] = mat) -> list[NDArray[np.uint8]]:
@@ -53,14 +59,16 @@ def nanofibre_mats(quick: bool) -> list[Experiment]:
 
         experiments.append(
             Experiment(
-                f"nanofibres {density}",
-                f"## Synthetic nanofibres, {density} mat\n\nRendered at true magnifications, fibres of "
+                f"nanofibres {name}",
+                f"## Synthetic nanofibres, {density} mat{'' if unit_norm else ', patches not scaled to unit norm'}"
+                "\n\nRendered at true magnifications, fibres of "
                 f"{diameter:g} pixels at scale 1; {n_training} normal images of {size}×{size} pixels at scale 1, "
                 f"{n_tests} images with defects at each scale. The oracles are trained on {n_training} images "
                 "rendered at the scale of the test.",
                 normal(1.0),
                 {scale: damaged(scale) for scale in scales},
                 normal,
+                {"unit_norm": unit_norm},
             )
         )
     return experiments
