@@ -183,6 +183,10 @@ class IndicatorScorer:
             score[image.mask] = np.nan
         return score
 
+    def features(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What is coded of patches, shape (n_patches, patch_size, patch_size) or with channels."""
+        return self._normed(self._coefs(patches.reshape(len(patches), -1), None))
+
     def explain(self, image: Observed, place: tuple[int, int]) -> Explanation:
         """What makes the patch around a place anomalous, or normal."""
         top, left = patch_around(place, self.patch_size, image.pixels.shape)
