@@ -62,7 +62,7 @@ class Results:
         ]
         for scale in list(self.images["single-scale"])[1:]:
             better, worse = (self.images[method][scale] for method in ("group-coding", "single-scale"))
-            rows.append(self._margin("group-coding", "single-scale", better, worse, f" at {scale:g}"))
+            rows.append(self._margin("group-coding", "single-scale", better, worse, f" at {scale:.2g}"))
         return table(["margin, over all scales or at one", "AUC", "95 %", "better?"], rows)
 
     def _margin(

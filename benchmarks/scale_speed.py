@@ -3,14 +3,16 @@
     OMP_NUM_THREADS=1 python -m benchmarks.scale_speed
 
 One image of 1024×696 pixels of a sparse synthetic mat, 450 atoms over three scales, one thread; CPU times are
-those of the whole inspection. The AUC is that of the ROC averaged over eight images of 512×512 pixels at scale
-0.6, of other seeds than anything was chosen on. The paper's alternating directions are our array-API reference
-in single precision, stopped where it reaches the relative duality gap that the compiled solver certifies.
+those of the whole score map, the best of three. The AUC is that of the ROC averaged over eight images of 512×512
+pixels at scale 0.6, of other seeds than anything was chosen on. The paper's alternating directions are our
+array-API reference in single precision, stopped where it reaches the relative duality gap that the compiled
+solver certifies.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import matplotlib
@@ -50,9 +52,7 @@ def main() -> None:
     for stride in STRIDES:
         scorer.stride = stride
         detector.score_map(large[:64, :64])
-        started = time.process_time()
-        detector.score_map(large)
-        seconds.append(time.process_time() - started)
+        seconds.append(min(_cpu_seconds(lambda: detector.score_map(large)) for _ in range(3)))
         ranked = [RankedPixels.from_map(detector.score_map(test.image.pixels), test.mask) for test in tests]
         areas.append(RocCurve.averaged(ranked, RankedPixels.pool(ranked)).area)
     rows = [[f"{s}", f"{t:.2f} s", f"{a:.3f}"] for s, t, a in zip(STRIDES, seconds, areas, strict=True)]
@@ -66,6 +66,12 @@ def main() -> None:
     )
     print(text)
     write_section("scale_invariance.md", "speed", text)
+
+
+def _cpu_seconds(run: Callable[[], Any]) -> float:
+    started = time.process_time()
+    run()
+    return time.process_time() - started
 
 
 def _plot(seconds: list[float], areas: list[float]) -> str:
