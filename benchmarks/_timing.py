@@ -41,3 +41,10 @@ def in_turn(contenders: Mapping[str, tuple[Callable[[], Any], float]], rounds: i
             if turn:
                 seconds[name].append((time.process_time() - started) / share)
     return {name: Timing(seconds[name], results[name]) for name in contenders}
+
+
+def elapsed(run: Callable[[], Any]) -> float:
+    """Seconds by the wall clock."""
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ from benchmarks._coding_data import (
     random_mask,
 )
 from benchmarks._documents import table, write_section
-from benchmarks._timing import Timing, in_turn
+from benchmarks._timing import Timing, elapsed, in_turn
 from sparsight.coding import lasso, orthogonal_matching_pursuit, sparse_group
 
 ROUNDS = 3
@@ -314,12 +313,6 @@ def products_on_threads(n_threads: int) -> None:
         worker.start()
     for worker in workers:
         worker.join()
-
-
-def elapsed(run: Callable[[], Any]) -> float:
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
 
 
 def milliseconds(timing: Timing) -> str:

@@ -2,14 +2,15 @@
 
     OMP_NUM_THREADS=1 python -m benchmarks.learning online
     OMP_NUM_THREADS=1 python -m benchmarks.learning ksvd
+    OMP_NUM_THREADS=1 python -m benchmarks.learning threads
 
-One thread; CPU time; contenders in turn. 50,000 patches of 8×8 pixels without their mean, from six of scikit-image's
-photographs, are learned with 256 atoms and 5 non-zeros. The error is that of 20,000 patches of four other photographs,
-as a fraction of their energy, coded in float64 for all alike, by both rules of pursuit: SPAMS learns with the
-order-recursive one, the others with the orthogonal one. In each round all start from the same random patches, other
-ones than in the round before. SPAMS (`pip install spams-bin`, GPL) is measured against only. spm-image learns from a
-part of the patches, and scikit-learn from another; their times are extrapolated linearly, and their errors, and those
-of our K-SVD beside them, are of dictionaries learned from that part.
+One thread and CPU time, but for the last; contenders in turn. 50,000 patches of 8×8 pixels without their mean, from
+six of scikit-image's photographs, are learned with 256 atoms and 5 non-zeros. The error is that of 20,000 patches of
+four other photographs, as a fraction of their energy, coded in float64 for all alike, by both rules of pursuit: SPAMS
+learns with the order-recursive one, the others with the orthogonal one. In each round all start from the same random
+patches, other ones than in the round before. SPAMS (`pip install spams-bin`, GPL) is measured against only. spm-image
+learns from a part of the patches, and scikit-learn from another; their times are extrapolated linearly, and their
+errors, and those of our K-SVD beside them, are of dictionaries learned from that part.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,7 +30,7 @@ from spmimage.decomposition import KSVD as SpmImageKSVD
 from threadpoolctl import threadpool_limits
 
 from benchmarks._documents import table, write_section
-from benchmarks._timing import Timing, in_turn
+from benchmarks._timing import Timing, elapsed, in_turn
 from sparsight.coding import orthogonal_matching_pursuit
 from sparsight.dictionaries import KSVD, OnlineDictionary
 from sparsight.dictionaries._atoms import atoms_from_patches
@@ -87,15 +89,16 @@ def unexplained(held_out: NDArray[np.float64], atoms: NDArray[np.float64], rule:
     return float(np.square(coding.residual_norm).sum())
 
 
-def online(patches: NDArray[Any], passes: int) -> Learn:
+def online(patches: NDArray[Any], passes: int, n_threads: int = 1, batch_size: int = 512) -> Learn:
     return lambda start: (
         OnlineDictionary(
             N_ATOMS,
             transform_n_nonzero_coefs=N_NONZERO,
             max_iter=passes,
             tol=0,
+            batch_size=batch_size,
             dictionary_init=start,
-            n_threads=1,
+            n_threads=n_threads,
             random_state=0,
         )
         .fit(patches)
@@ -103,7 +106,7 @@ def online(patches: NDArray[Any], passes: int) -> Learn:
     )
 
 
-def k_svd(patches: NDArray[Any]) -> Learn:
+def k_svd(patches: NDArray[Any], n_threads: int = 1) -> Learn:
     return lambda start: (
         KSVD(
             N_ATOMS,
@@ -111,7 +114,7 @@ def k_svd(patches: NDArray[Any]) -> Learn:
             max_iter=K_SVD_ITERATIONS,
             tol=0,
             dictionary_init=start,
-            n_threads=1,
+            n_threads=n_threads,
         )
         .fit(patches)
         .components_
@@ -167,14 +170,18 @@ def scikit_learn_online(patches: NDArray[Any]) -> Learn:
 def main() -> None:
     warnings.simplefilter("ignore")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("section", choices=("online", "ksvd"))
+    parser.add_argument("section", choices=("online", "ksvd", "threads"))
     training = [data.astronaut(), data.camera(), data.chelsea(), data.coins(), data.stereo_motorcycle()[0]]
     patches = natural_patches([*training, data.rocket()], N_PATCHES, seed=0)
     held_out = natural_patches([data.coffee(), data.gravel(), data.moon(), data.retina()], N_HELD_OUT, seed=1)
-    if parser.parse_args().section == "online":
-        write_section("benchmarks.md", "online", compare_online(patches, held_out))
-    else:
-        write_section("benchmarks.md", "ksvd", compare_k_svd(patches, held_out))
+    sections = {
+        "online": lambda: compare_online(patches, held_out),
+        "ksvd": lambda: compare_k_svd(patches, held_out),
+        "threads": lambda: compare_threads(patches),
+    }
+    section = parser.parse_args().section
+    name = "learning-threads" if section == "threads" else section
+    write_section("benchmarks.md", name, sections[section]())
 
 
 def measure(
@@ -250,6 +257,22 @@ def compare_k_svd(patches: NDArray[np.float64], held_out: NDArray[np.float64]) -
     ours = timings["sparsight KSVD, float64"]
     rows = [[name, cell(timings[name], errors[name]), timings[name].ratio_to(ours)] for name in learners]
     return table(["learner", "time for all patches, errors", "time of sparsight float64"], rows)
+
+
+def compare_threads(patches: NDArray[np.float64]) -> str:
+    start = atoms_from_patches(patches, N_ATOMS, np.random.RandomState(0))
+    learners: dict[str, Callable[[int], Learn]] = {
+        "OnlineDictionary, mini-batches of 512": lambda n: online(patches, 1, n),
+        "OnlineDictionary, mini-batches of 4096": lambda n: online(patches, 1, n, 4096),
+        "KSVD": lambda n: k_svd(patches, n),
+    }
+    rows = []
+    with threadpool_limits(1):
+        for name, learn in learners.items():
+            one, two = (partial(learn(n), start) for n in (1, 2))
+            gains = [elapsed(one) / elapsed(two) for _ in range(2 * ROUNDS)]
+            rows.append([name, f"{np.median(gains):.2f}× ({min(gains):.2f} to {max(gains):.2f})"])
+    return table(["learner, float64", "one thread / two threads, elapsed"], rows)
 
 
 if __name__ == "__main__":

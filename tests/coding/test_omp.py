@@ -3,6 +3,8 @@ import pytest
 from sklearn.linear_model import orthogonal_mp
 
 from sparsight.coding import orthogonal_matching_pursuit
+from sparsight.coding._inputs import check_problem
+from sparsight.coding.omp import _worthwhile_threads
 from sparsight.errors import SparsightError
 
 RULES = ("orthogonal", "order-recursive")
@@ -313,3 +315,12 @@ def test_nearly_dependent_atoms_are_told_apart_in_double_precision():
     patches = rng.standard_normal((50, 2)) @ dictionary
     coding = orthogonal_matching_pursuit(patches, dictionary, n_nonzero_coefs=2)
     assert coding.residual_norm.max() < 1e-8  # one atom alone leaves about 1e-6
+
+
+def test_small_batches_are_not_shared_out_unless_asked_for(monkeypatch):
+    monkeypatch.setattr("sparsight.coding.omp.check_threads", lambda n: 8 if n is None else n)
+    dictionary = np.ones((256, 64))
+    small, large = (check_problem(np.ones((n, 64)), dictionary, None) for n in (512, 50_000))
+    assert _worthwhile_threads(small, None) == 1
+    assert _worthwhile_threads(large, None) == 8
+    assert _worthwhile_threads(small, 3) == 3

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from sparsight import _kernels
 from sparsight.coding._inputs import (
+    Problem,
     check_finite,
     check_groups,
     check_output,
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 SelectionRule: TypeAlias = Literal["orthogonal", "order-recursive"]
+
+#: Multiplications of patches with atoms that keep a thread busy for longer than it takes to start it.
+_PRODUCTS_OF_A_THREAD = 10_000_000
 
 
 def orthogonal_matching_pursuit(
@@ -71,7 +75,8 @@ def orthogonal_matching_pursuit(
     output : {"dense", "sparse", "reductions"}
         Form of the codes; "reductions" leaves them out and keeps the norms only.
     n_threads : int, optional
-        By default all processors (OMP_NUM_THREADS is obeyed). Results do not depend on it.
+        By default all processors (OMP_NUM_THREADS is obeyed), or fewer where the batch is too small to keep
+        them busy. Results do not depend on it.
 
     Returns
     -------
@@ -107,7 +112,7 @@ def orthogonal_matching_pursuit(
         order_recursive=rule == "order-recursive",
         output=check_output(output),
         groups=check_groups(groups, problem.n_atoms),
-        n_threads=check_threads(n_threads),
+        n_threads=_worthwhile_threads(problem, n_threads),
     )
     coding = coding_from_kernel(results, problem.n_atoms)
     check_finite(coding.residual_norm)
@@ -123,6 +128,14 @@ def _most_nonzeros(
     if n_nonzero_coefs < 1:
         raise ParameterError(f"n_nonzero_coefs must be at least 1, not {n_nonzero_coefs}.")
     return min(bound, int(n_nonzero_coefs))
+
+
+def _worthwhile_threads(problem: Problem, n_threads: int | None) -> int:
+    """As many threads as asked for; by default no more than the batch keeps busy."""
+    if n_threads is not None:
+        return check_threads(n_threads)
+    n_products = len(problem.patches) * problem.n_atoms * problem.n_features
+    return max(1, min(check_threads(None), n_products // _PRODUCTS_OF_A_THREAD))
 
 
 class OrthogonalMatchingPursuitCoder(CoderBase):
