@@ -151,11 +151,14 @@ def test_bad_masks(mask, message):
         inpaint(np.full((20, 30), 0.5), mask)
 
 
-def test_nan_at_a_known_pixel():
+@pytest.mark.parametrize("place", [(0, 0), (3, 4)])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_one_known_pixel_that_is_not_finite_is_named(place, value):
     image = np.full((20, 30), 0.5)
-    image[3, 4] = np.nan
-    with pytest.raises(ImageError, match="NaN"):
-        inpaint(image, np.eye(20, 30, dtype=bool) & (np.arange(30) > 5))
+    image[place] = value
+    mask = np.eye(20, 30, dtype=bool) & (np.arange(30) > 5)
+    with pytest.raises(ImageError, match=f"1 pixel value.*row {place[0]}, column {place[1]}"):
+        inpaint(image, mask)
 
 
 def test_unknown_method_or_quality(photograph):

@@ -12,6 +12,7 @@ METHODS = ("auto", "structured", "nonlocal", "ksvd", "cosine")
 QUALITIES = ("fast", "balanced", "best")
 
 _LITTLE = 0.02  # share of missing pixels below which the mixture alone is as good, and quicker
+_SPARSE = 0.6  # above it the smooth filling misleads the search for similar patches
 _SCATTERED = 0.2  # below it losses are text, scratches and holes, whose start must be better than smooth
 
 
@@ -45,22 +46,37 @@ def plan_for(method: str, quality: str, missing_rate: float) -> Plan:
 
 
 def _nonlocal_plan(quality: str, missing_rate: float) -> Plan:
-    # The more is missing, the less the smooth filling says about which patches are alike: the mixture goes first,
-    # and more passes follow.
-    sparse = missing_rate > 0.6
-    if quality == "fast":
-        start = StructuredSchedule(2, 0.2, 0.4, 16) if sparse else None
-        return Plan(start, NonlocalSchedule(6 if sparse else 5, 7, 12, 48, 16, (60.0, 2.0)))
-    if quality == "balanced":
-        if sparse:
-            return Plan(StructuredSchedule(3, 0.2, 0.4, 24), NonlocalSchedule(12, 6, 12, 48, 24, (60.0, 1.0)))
-        if missing_rate < _SCATTERED:
-            return Plan(
-                StructuredSchedule(10, 0.15, 0.35, 40), NonlocalSchedule(4, 5, 12, 64, 32, (8.0, 1.0))
-            )
-        return Plan(None, NonlocalSchedule(8, 6, 12, 64, 24, (60.0, 1.0)))
-    start = StructuredSchedule(8, 0.3, 1.0, 40) if sparse else StructuredSchedule(4, 0.3, 1.0, 24)
-    return Plan(start, NonlocalSchedule(20 if sparse else 16, 4, 16, 64, 32, (60.0, 0.5)))
+    # The more is missing, the less the smooth filling says about which patches are alike: more passes are needed,
+    # and they begin more cautiously.
+    if missing_rate > _SPARSE:
+        return {
+            "fast": Plan(
+                StructuredSchedule(2, 0.2, 0.4, 16), NonlocalSchedule(6, 7, 12, 48, 16, (60.0, 2.0))
+            ),
+            "balanced": Plan(
+                StructuredSchedule(6, 0.2, 0.5, 32), NonlocalSchedule(12, 6, 12, 48, 24, (60.0, 1.0))
+            ),
+            "best": Plan(
+                StructuredSchedule(10, 0.3, 1.0, 40), NonlocalSchedule(16, 5, 12, 48, 32, (100.0, 1.0))
+            ),
+        }[quality]
+    if missing_rate < _SCATTERED:
+        return {
+            "fast": Plan(
+                StructuredSchedule(4, 0.15, 0.5, 24), NonlocalSchedule(3, 5, 12, 32, 24, (8.0, 1.0))
+            ),
+            "balanced": Plan(
+                StructuredSchedule(10, 0.15, 0.35, 40), NonlocalSchedule(4, 5, 16, 64, 32, (8.0, 1.0))
+            ),
+            "best": Plan(
+                StructuredSchedule(10, 0.3, 1.0, 40), NonlocalSchedule(4, 4, 16, 64, 32, (8.0, 1.0))
+            ),
+        }[quality]
+    return {
+        "fast": Plan(None, NonlocalSchedule(5, 7, 12, 48, 16, (60.0, 2.0))),
+        "balanced": Plan(None, NonlocalSchedule(12, 6, 12, 64, 24, (60.0, 0.5))),
+        "best": Plan(StructuredSchedule(8, 0.3, 1.0, 40), NonlocalSchedule(16, 4, 16, 64, 32, (60.0, 0.5))),
+    }[quality]
 
 
 _STRUCTURED = {

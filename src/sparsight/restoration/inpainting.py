@@ -64,7 +64,7 @@ def inpaint(
         - "cosine": the same over a fixed cosine dictionary.
         - "auto": "structured" where little is missing at random and time matters, else "nonlocal".
     quality : {"fast", "balanced", "best"}
-        How much time to spend; about 1 : 5 : 20.
+        How much time to spend: about 1 : 4 : 9 to 1 : 7 : 40.
     intensity_range : tuple of (float, float), optional
         Black and white. By default as for any image of the package: the whole type for integers, (0, 1) for
         real numbers; known pixels beyond it widen it.
@@ -237,8 +237,9 @@ def _checked(
     if source is not None and intensity_range is None:
         intensity_range = source.intensity_range
     known = pixels[~everywhere]
+    finite = known[np.isfinite(known)]
     safe = np.array(pixels)
-    safe[everywhere] = known.flat[0] if known.size else 0
+    safe[everywhere] = finite[0] if finite.size else 0
     checked = as_image(safe, intensity_range=intensity_range)
     low, high = checked.intensity_range
     widened = (min(low, float(known.min())), max(high, float(known.max())))
