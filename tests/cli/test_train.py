@@ -204,3 +204,17 @@ def test_scales_that_are_no_numbers_are_refused(sparsight, data, model):
     assert ended.code == 2
     assert "Invalid value for '--scales'" in ended.err
     assert not model.exists()
+
+
+def test_what_is_known_of_defects_reaches_the_detector(sparsight, data, model):
+    assert sparsight("train", data / "good", "-o", model, "--defects", "bright,rough").code == 0
+    assert AnomalyDetector.load(model).defects == ["bright", "rough"]
+
+
+def test_examples_are_refused_without_masks_and_when_they_do_not_help(sparsight, data, model):
+    assert sparsight("train", data / "good", "-o", model, "--examples", data / "new").code == 2
+    words = ["--examples", data / "new", "--example-masks", data / "truth"]
+    ended = sparsight("train", data / "good", "-o", model, *words)
+    assert ended.code == 1
+    assert "on examples left out" in ended.err
+    assert not model.exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -75,6 +75,30 @@ def train(
             show_default=False,
         ),
     ] = None,
+    defects: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORDS",
+            help="What is known of the defects, for universal: bright, dark, rough, smooth, or two of these with "
+            "a comma between them. They are then found more surely, and others less.",
+            show_default=False,
+        ),
+    ] = None,
+    examples: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Images whose defects are marked in --example-masks, two at least, to learn from what to look "
+            "for. Refused when that does not help to find the defects of an example left out.",
+            show_default=False,
+        ),
+    ] = None,
+    example_masks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Masks of the examples, white where defects are.", show_default=False
+        ),
+    ] = None,
     false_alarm_rate: FalseAlarmRate = 0.001,
     image_false_alarm_rate: ImageFalseAlarmRate = None,
     threshold: ThresholdByHand = None,
@@ -90,6 +114,7 @@ def train(
     [bold]Examples[/bold]
       sparsight train good/ -o wood.sparsight
       sparsight train good/ -o fibres.sparsight --scales 1,0.5
+      sparsight train good/ -o fibres.sparsight --defects bright
       sparsight train 1.tif 2.tif -o fibres.sparsight --ignore caption.png
     """
     from sparsight import AnomalyDetector
@@ -103,25 +128,49 @@ def train(
     check_output_path(output)
     files = list_images(images)
     masks = [None if part is None else read_mask(part) for part in ignored_parts(files, ignore)]
+    marked = _marked(examples, example_masks)
     detector = AnomalyDetector(
         method=recipe.value,
         patch_size=patch_size,
         scales=None if scales is None else [float(scale) for scale in scales.split(",")],
+        defects=None if defects is None else defects.split(","),
         false_alarm_rate=false_alarm_rate,
         image_false_alarm_rate=image_false_alarm_rate,
         threshold=threshold,
         random_state=seed,
     )
     with progress_bar("learning") as progress:
-        detector.fit(files, masks=masks, progress=progress)
+        detector.fit(files, masks=masks, progress=progress, **marked)
     detector.save(output)
 
     card = model_card(detector, output)
     seconds = card["provenance"]["seconds"]
     say(f"Learned what is normal from {counted(len(files), 'image')} in {seconds:.1f} s.")
+    taught = card["provenance"]["notes"].get("marked_defects")
+    if taught is not None:
+        say(
+            f"The {taught['n_marked']} marked examples help: when each in turn was left out, its pixel AUROC rose "
+            f"from {taught['auroc_without']:.3f} to {taught['auroc_with']:.3f} on average."
+        )
     say(f"Threshold {card['threshold']:.4g}. {promise(card)}")
     doubt = caution(card)
     if doubt is not None:
         warn(doubt)
     say(f"Wrote {quoted(output)}, {output.stat().st_size / 1000:,.0f} kB.")
     say(f"[dim]Next:[/dim] sparsight inspect {quoted(output)} NEW_IMAGES -o FOLDER")
+
+
+def _marked(examples: Path | None, masks: Path | None) -> dict[str, Any]:
+    """Images with marked defects, and their masks, as `AnomalyDetector.fit` wants them."""
+    from sparsight.datasets import pair_masks
+    from sparsight.images import read_mask
+
+    if (examples is None) != (masks is None):
+        raise typer.BadParameter("--examples and --example-masks go together; give both")
+    if examples is None or masks is None:
+        return {}
+    pairs = [pair for pair in pair_masks([examples], masks) if pair.mask is not None]
+    return {
+        "defects": [pair.path for pair in pairs],
+        "defect_masks": [read_mask(pair.mask) for pair in pairs if pair.mask is not None],
+    }

@@ -121,6 +121,13 @@ class MixtureDensity:
         precisions = factors @ factors.transpose(0, 2, 1)
         return np.asarray(np.einsum("k,kfg->fg", weights, np.linalg.inv(precisions)))
 
+    def contributions(self, vector: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What each feature adds to the squared Mahalanobis distance of a vector from its likeliest component."""
+        nearest = int(np.argmax(self._log_densities(vector[np.newaxis])[0]))
+        factor = self.factors[nearest].astype(np.float64)
+        deviation = vector - self.means[nearest]
+        return np.asarray(deviation * (factor @ (factor.T @ deviation)))
+
     def log_density(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logarithm of the density at feature vectors, shape (n, n_features)."""
         parts = [np.empty(0, np.float32)]

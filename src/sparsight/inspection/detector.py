@@ -28,6 +28,7 @@ from sparsight.inspection.calibration import (
 from sparsight.inspection.defects import Defect, Inspection, find_defects
 from sparsight.inspection.explanations import Explaining, Explanation, strongest_place
 from sparsight.inspection.intake import ImageLike, checked_masks, load_training_images, observe
+from sparsight.inspection.likelihood import LikelihoodScorer
 from sparsight.inspection.magnification import magnification_doubt, relative_magnification
 from sparsight.inspection.methods import new_scorer
 from sparsight.inspection.provenance import doubt_about, provenance
@@ -36,7 +37,16 @@ from sparsight.inspection.stored import restore_settings, settings_of
 from sparsight.models import load_model, save_model
 
 MODEL_KIND = "anomaly-detector"
-_PASSED_ON = ("patch_size", "stride", "n_components", "n_nonzero_coefs", "scales", "match_noise", "unit_norm")
+_PASSED_ON = (
+    "patch_size",
+    "stride",
+    "n_components",
+    "n_nonzero_coefs",
+    "scales",
+    "match_noise",
+    "unit_norm",
+    "defects",
+)
 
 
 class AnomalyDetector(BaseEstimator):
@@ -73,6 +83,9 @@ class AnomalyDetector(BaseEstimator):
     unit_norm : bool, optional
         Whether the methods of ICIP 2016 scale patches to unit norm before coding them (so by default), or
         code them as they are (as that article does).
+    defects : str or sequence of {"bright", "dark", "rough", "smooth"}, optional
+        What is known of the defects, for "universal": it then looks for these first, and for all else less.
+        See `fit` for how to show it some instead.
     false_alarm_rate : float
         Share of the pixels of an unseen good image that may lie above the threshold, on average over images.
         The threshold is computed from good images that the model was not trained on: each in turn is left
@@ -135,6 +148,7 @@ class AnomalyDetector(BaseEstimator):
         scales: Sequence[float] | None = None,
         match_noise: bool | None = None,
         unit_norm: bool | None = None,
+        defects: str | Sequence[str] | None = None,
         false_alarm_rate: float = 0.001,
         image_false_alarm_rate: float | None = None,
         threshold: float | None = None,
@@ -150,6 +164,7 @@ class AnomalyDetector(BaseEstimator):
         self.scales = scales
         self.match_noise = match_noise
         self.unit_norm = unit_norm
+        self.defects = defects
         self.false_alarm_rate = false_alarm_rate
         self.image_false_alarm_rate = image_false_alarm_rate
         self.threshold = threshold
@@ -163,6 +178,8 @@ class AnomalyDetector(BaseEstimator):
         y: Any = None,
         *,
         masks: Sequence[ArrayLike | None] | None = None,
+        defects: Sequence[ImageLike] | None = None,
+        defect_masks: Sequence[ArrayLike] | None = None,
         progress: Progress | None = None,
     ) -> AnomalyDetector:
         """Learn what is normal, and calibrate the threshold.
@@ -174,6 +191,10 @@ class AnomalyDetector(BaseEstimator):
         y : ignored
         masks : sequence of bool arrays or None, optional
             For each image, True where pixels are to be ignored.
+        defects : sequence of arrays, images or paths, optional
+            Two or more images with defects, for "universal" to learn what to look for first.
+        defect_masks : sequence of bool arrays, optional
+            For each of these, True where its defects are.
         progress : callable, optional
             Called as ``progress(done, total, text)``.
 
@@ -182,7 +203,8 @@ class AnomalyDetector(BaseEstimator):
         ImageError
             If an image cannot be used: unreadable, constant, smaller than a patch, of another kind.
         ParameterError
-            If a parameter is out of range, or the images hold fewer patches than atoms.
+            If a parameter is out of range, the images hold fewer patches than atoms, or the marked defects do
+            not help to find those of marked images that were left out.
         """
         del y
         started = time.perf_counter()
@@ -197,6 +219,7 @@ class AnomalyDetector(BaseEstimator):
         n_steps = 1 if self.threshold is not None else 1 + n_folds(observed)
         report(0, n_steps, "learning from all images")
         self.scorer_ = scorer.fit(observed, random_state)
+        taught = self._taught(observed, defects, defect_masks, random_state)
         if self.threshold is None:
             scores, how, warning = scores_left_out(self.scorer_, observed, random_state, report)
             promise = self._promise(self.false_alarm_rate, self.image_false_alarm_rate)
@@ -205,7 +228,8 @@ class AnomalyDetector(BaseEstimator):
             self.threshold_ = float(self.threshold)
             self.calibration_ = Calibration(None, 0, 0, "given")
         report(n_steps, n_steps, "done")
-        self.provenance_ = provenance(loaded, time.perf_counter() - started) | {"notes": self.scorer_.notes()}
+        notes = self.scorer_.notes() | taught
+        self.provenance_ = provenance(loaded, time.perf_counter() - started) | {"notes": notes}
         return self
 
     def calibrate(
@@ -316,7 +340,8 @@ class AnomalyDetector(BaseEstimator):
             If the method has no explanation.
         """
         check_is_fitted(self)
-        if not isinstance(self.scorer_, Explaining):
+        several = self.method == "universal" and self.scales is not None
+        if several or not isinstance(self.scorer_, Explaining):
             raise ParameterError(f'The method "{self.method}" does not explain its scores.')
         observed = self._observed(inspection.image, mask)
         places = [
@@ -366,6 +391,32 @@ class AnomalyDetector(BaseEstimator):
 
     def _magnification(self, image: Image) -> float | None:
         return relative_magnification(self.pixel_sizes_um_, image.pixel_size_um)
+
+    def _taught(
+        self,
+        normal: list[Observed],
+        defects: Sequence[ImageLike] | None,
+        masks: Sequence[ArrayLike] | None,
+        random_state: np.random.RandomState,
+    ) -> dict[str, Any]:
+        if defects is None:
+            return {}
+        if not isinstance(self.scorer_, LikelihoodScorer) or self.scales or self.defects:
+            raise ParameterError(
+                'Only the method "universal", with neither scales nor declared defects, learns from marked ones.'
+            )
+        if masks is None:
+            raise ParameterError("Give defect_masks, too: for each image of defects, where they are.")
+        images = self._all_observed(load_training_images(defects), None)
+        marked = []
+        for image, mask in zip(images, checked_masks(masks, len(images)), strict=True):
+            truth = np.asarray(mask, bool)
+            if truth.shape != image.pixels.shape[:2]:
+                raise ParameterError(
+                    f"A mask of defects has shape {truth.shape}, its image {image.pixels.shape[:2]}."
+                )
+            marked.append((image, truth))
+        return {"marked_defects": self.scorer_.learn_direction(normal, marked, random_state)}
 
     def _all_observed(self, images: list[Image], masks: Sequence[ArrayLike | None] | None) -> list[Observed]:
         pairs = zip(images, checked_masks(masks, len(images)), strict=True)

@@ -23,8 +23,8 @@ class Explanation:
     indicators : dict of str to float
         Share of each indicator in the distance from normal; they sum to 1.
     scales : dict of float to float
-        Share of the atoms of each scale in the code of the patch; they sum to 1, or are all 0 where the code
-        is.
+        Share of the atoms of each scale in the code of the patch, or, for "universal", of the features of each
+        size in the distance; they sum to 1, or are all 0 where the code is.
     atoms : list of (int, float)
         The atoms with the largest codes, largest first, and their codes.
     patch, reconstruction : float32 arrays of shape (height, width) or (height, width, channels)
@@ -43,7 +43,7 @@ class Explanation:
         said = f"{indicator} ({self.indicators[indicator]:.0%})"
         if len(self.scales) > 1 and any(self.scales.values()):
             scale = max(self.scales, key=self.scales.__getitem__)
-            said += f", coded at scale {scale:g} ({self.scales[scale]:.0%})"
+            said += f", at scale {scale:g} ({self.scales[scale]:.0%})"
         return said
 
 

@@ -11,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsight.errors import ParameterError
+from sparsight.inspection.directed import Direction, Example, declared_weights, learned_weights
+from sparsight.inspection.explanations import Explanation, patch_around
 from sparsight.inspection.halving import half_size
 from sparsight.inspection.likelihood_ratio import LikelihoodRatio
+from sparsight.inspection.normal_scores import NormalScores
 from sparsight.inspection.pooled_features import PooledFeatures
 from sparsight.inspection.positions import centres, interpolate
 from sparsight.inspection.scorers import Fold, Observed
@@ -39,15 +42,19 @@ class LikelihoodScorer:
     ----------
     patch_size, stride, n_components
         As in `PooledFeatures`.
+    defects : str or sequence of str, optional
+        What is known of the defects; see `declared_weights`.
     n_threads : int, optional
     """
 
     patch_size: int = 8
     stride: int = 4
     n_components: int = 256
+    defects: str | Sequence[str] | None = None
     n_threads: int | None = None
     levels: list[PooledFeatures] = field(init=False, repr=False)
     ratio: LikelihoodRatio = field(init=False, repr=False)
+    direction: Direction | None = field(init=False, repr=False, default=None)
     _learning: _Learning = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -84,7 +91,64 @@ class LikelihoodScorer:
             self.levels[number].fit(level_images, random_state, like)
         self._learning = _Learning(self._odd_features(images, random_state))
         self.ratio = self._learned(images, random_state, n_separate)
+        if self.defects is not None:
+            declared = [self.defects] if isinstance(self.defects, str) else self.defects
+            n_features = self.ratio.marginals.knots.shape[1] // len(self.levels)
+            n_means = n_features - self.levels[0].n_derived
+            self._look(declared_weights(declared, n_means, n_features, len(self.levels)), images)
+        elif whole is not None and whole.direction is not None:
+            self._look(whole.direction.weights, images)
         return self
+
+    def learn_direction(
+        self,
+        images: Sequence[Observed],
+        marked: Sequence[tuple[Observed, NDArray[np.bool_]]],
+        random_state: np.random.RandomState,
+    ) -> dict[str, Any]:
+        """Learn, after `fit` to the same normal images, from images whose defects are marked, what to look for.
+
+        Returns
+        -------
+        dict
+            Pixel AUROC of marked images left out, with and without.
+
+        Raises
+        ------
+        ParameterError
+            If that does not help.
+        """
+        examples = []
+        for image, mask in marked:
+            down, across = (np.rint(c).astype(int) for c in centres(self.levels[0].grid(image)))
+            features = np.concatenate(list(self._strips(image)))
+            scores = self.ratio.score(features).ravel()
+            seen = ~np.isnan(scores)
+            mapped = self.ratio.marginals.apply(features.reshape(-1, features.shape[-1])[seen])
+            examples.append(Example(scores[seen], mapped, mask[np.ix_(down, across)].ravel()[seen]))
+        weights, without, with_direction = learned_weights(examples, random_state)
+        self._look(weights, images)
+        return {
+            "n_marked": len(without),
+            "auroc_without": float(np.mean(without)),
+            "auroc_with": float(np.mean(with_direction)),
+        }
+
+    def _look(self, weights: NDArray[np.float64], images: Sequence[Observed]) -> None:
+        """Look in a direction: the score is made standard normal on the normal images again."""
+        some = [self._training_features(image)[::2, ::2] for image in images]
+        features = np.concatenate([part.reshape(-1, part.shape[-1]) for part in some])
+        features = features[~np.isnan(features).any(axis=1)]
+        scores = self.ratio.score(features)
+        self.direction = Direction.of(weights, scores, self.ratio.marginals.apply(features))
+
+    def _judged(self, ratio: LikelihoodRatio, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores of features, shape (..., n_features), in the direction if there is one."""
+        scores = ratio.score(features)
+        if self.direction is not None:
+            seen = ~np.isnan(scores)
+            scores[seen] = self.direction.score(scores[seen], ratio.marginals.apply(features[seen]))
+        return scores
 
     def left_out(
         self, folds: Iterable[Fold], random_state: np.random.RandomState
@@ -102,7 +166,8 @@ class LikelihoodScorer:
             if known and n_separate > ENOUGH_TO_KEEP_DICTIONARIES:
                 ratio = self._learned(training, random_state, n_separate, whole=self.ratio)
                 yield [
-                    self._to_pixels(image, ratio.score(self._training_features(image))) for image in held_out
+                    self._to_pixels(image, self._judged(ratio, self._training_features(image)))
+                    for image in held_out
                 ]
             else:
                 anew = replace(self)._learn(training, random_state, self, n_separate)
@@ -110,8 +175,34 @@ class LikelihoodScorer:
 
     def score(self, image: Observed) -> NDArray[np.float32]:
         """Score map: standard normal on good images, larger where less likely; NaN where not observed."""
-        strips = [self.ratio.score(features) for features in self._strips(image)]
+        strips = [self._judged(self.ratio, features) for features in self._strips(image)]
         return self._to_pixels(image, np.concatenate(strips))
+
+    def explain(self, image: Observed, place: tuple[int, int]) -> Explanation:
+        """Which features, at which of the two sizes, make the surroundings of a place unusual.
+
+        Shares are those of the features in the Mahalanobis distance from the likeliest component of normality.
+        """
+        top, left = (
+            _start(at, length, self.resolution)
+            for at, length in zip(place, image.pixels.shape[:2], strict=True)
+        )
+        crop = (slice(top, top + 4 * self.resolution), slice(left, left + 4 * self.resolution))
+        part = Observed(image.pixels[crop], None if image.mask is None else image.mask[crop])
+        features = np.concatenate(list(self._strips(part)))
+        down, across = centres(self.levels[0].grid(part))
+        row, column = np.argmin(np.abs(down - place[0] + top)), np.argmin(np.abs(across - place[1] + left))
+        vector = self.ratio.marginals.apply(features[row, column][np.newaxis])[0]
+        shares = np.maximum(self.ratio.normal.contributions(vector), 0).reshape(len(self.levels), -1)
+        shares /= max(shares.sum(), 1e-12)
+        names = self.levels[0].feature_names(shares.shape[1])
+        indicators: dict[str, float] = dict.fromkeys(names, 0.0)
+        for name, share in zip(names, shares.sum(axis=0), strict=True):
+            indicators[name] += float(share)
+        corner = patch_around(place, self.patch_size, image.pixels.shape)
+        patch, reconstruction, atoms = self.levels[0].rebuilt(image, corner)
+        scales = {1 / 2**number: float(share) for number, share in enumerate(shares.sum(axis=1))}
+        return Explanation(corner, indicators, scales, atoms, patch, reconstruction)
 
     def _learned(
         self,
@@ -198,6 +289,8 @@ class LikelihoodScorer:
         arrays = self.ratio.arrays()
         for name, level in zip(_LEVELS, self.levels, strict=True):
             arrays |= {f"{name}.{key}": array for key, array in level.arrays().items()}
+        if self.direction is not None:
+            arrays |= {"direction": self.direction.weights, "direction.scale": self.direction.scale.knots}
         return arrays
 
     def restore(self, arrays: dict[str, NDArray[Any]]) -> LikelihoodScorer:
@@ -205,6 +298,8 @@ class LikelihoodScorer:
         for name, level in zip(_LEVELS, self.levels, strict=True):
             level.restore({key: arrays[f"{name}.{key}"] for key in ("dictionary", "typical")})
         self.ratio = LikelihoodRatio.restored(arrays)
+        if "direction" in arrays:
+            self.direction = Direction(arrays["direction"], NormalScores(arrays["direction.scale"]))
         return self
 
     def __getstate__(self) -> dict[str, Any]:
@@ -232,3 +327,8 @@ def _crop(image: Observed, random_state: np.random.RandomState) -> Observed:
     starts = [random_state.randint(max(0, length - _CROP) + 1) for length in image.pixels.shape[:2]]
     part = tuple(slice(start, start + _CROP) for start in starts)
     return Observed(image.pixels[part], None if image.mask is None else image.mask[part])
+
+
+def _start(at: int, length: int, resolution: int) -> int:
+    """Where to cut an image so that a place lies well inside, on a common multiple of both sizes' strides."""
+    return max(0, min(at - 2 * resolution, length - 4 * resolution)) // 16 * 16

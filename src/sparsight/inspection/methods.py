@@ -41,6 +41,8 @@ def new_scorer(method: str, settings: dict[str, Any], n_threads: int | None) -> 
     chosen = {name: value for name, value in settings.items() if value is not None}
     make = METHODS[method]
     if method == "universal" and "scales" in chosen:
+        if "defects" in chosen:
+            raise ParameterError("defects cannot be declared together with scales; leave one of them out.")
         make = AnyScaleScorer
     known = inspect.signature(make).parameters
     for name, value in chosen.items():

@@ -21,6 +21,7 @@ from sparsight.patches import PatchGrid
 
 _PATCHES_TO_LEARN_FROM = 20_000
 _PATCHES_PER_ATOM = 16
+_ATOMS_TO_NAME = 5
 _PATCHES_TO_JUDGE_ON = 4_000
 _PATCHES_AT_A_TIME = 32_768
 # First zig-zag cosine coefficients of three bands, of the 64 of a patch of 8×8 pixels.
@@ -111,6 +112,31 @@ class PooledFeatures:
     def _bands(self) -> list[int]:
         """First zig-zag cosine coefficient of each band."""
         return sorted({max(1, round(start * self.patch_size**2)) for start in _BAND_STARTS})
+
+    def feature_names(self, n_features: int) -> list[str]:
+        """Name each of the features; those of several channels share theirs."""
+        bands = [f"cosine band {number + 1}" for number in range(len(self._bands))]
+        derived = ["contrast", "error", *bands, "diversity of atoms"]
+        return ["brightness"] * (n_features - len(derived)) + derived
+
+    def rebuilt(
+        self, image: Observed, corner: tuple[int, int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], list[tuple[int, float]]]:
+        """A patch, its sparse reconstruction, and the atoms of that with their codes, largest first."""
+        rows, columns = (slice(start, start + self.patch_size) for start in corner)
+        patch = image.pixels[rows, columns]
+        flat = patch.reshape(1, -1)
+        mask = None
+        if image.mask is not None:
+            mask = np.repeat(image.mask[rows, columns].reshape(1, -1), patch[0, 0].size, axis=1)
+        centred, means = _without_means(flat, mask, patch[0, 0].size)
+        codes = np.asarray(self._code(centred, mask, "dense").codes)[0]
+        rebuilt = (codes @ self.dictionary).reshape(*patch.shape[:2], -1) + means
+        largest = [
+            int(k) for k in np.argsort(-np.abs(codes), kind="stable")[:_ATOMS_TO_NAME] if codes[k] != 0
+        ]
+        atoms = [(k, float(codes[k])) for k in largest]
+        return patch.copy(), rebuilt.reshape(patch.shape).astype(np.float32), atoms
 
     def grid(self, image: Observed) -> PatchGrid:
         """Positions of the features of an image."""

@@ -15,8 +15,9 @@ def settings_of(detector: AnomalyDetector) -> dict[str, Any]:
     parameters = detector.get_params()
     if not (parameters["random_state"] is None or isinstance(parameters["random_state"], int)):
         parameters["random_state"] = None
-    if parameters["scales"] is not None:
-        parameters["scales"] = list(parameters["scales"])
+    for name in ("scales", "defects"):
+        if parameters[name] is not None and not isinstance(parameters[name], str):
+            parameters[name] = list(parameters[name])
     return {
         "parameters": parameters,
         "threshold": detector.threshold_,
