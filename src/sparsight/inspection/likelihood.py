@@ -183,10 +183,8 @@ class LikelihoodScorer:
 
         Shares are those of the features in the Mahalanobis distance from the likeliest component of normality.
         """
-        top, left = (
-            _start(at, length, self.resolution)
-            for at, length in zip(place, image.pixels.shape[:2], strict=True)
-        )
+        size = image.pixels.shape[:2]
+        top, left = (_start(at, length, self.resolution) for at, length in zip(place, size, strict=True))
         crop = (slice(top, top + 4 * self.resolution), slice(left, left + 4 * self.resolution))
         part = Observed(image.pixels[crop], None if image.mask is None else image.mask[crop])
         features = np.concatenate(list(self._strips(part)))
