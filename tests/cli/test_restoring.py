@@ -97,3 +97,35 @@ def test_mistakes_end_with_one_line_and_leave_nothing(sparsight, refused, tmp_pa
     assert sparsight("inpaint", tmp_path / "truth.png", "-o", out).code == 2
     assert sparsight("inpaint", tmp_path / "truth.png", "--mask-color", "red", "-o", out).code == 2
     assert not out.exists()
+
+
+@pytest.mark.parametrize("command", ["inpaint", "denoise"])
+def test_what_cannot_be_written_or_compared_is_said_before_the_work(
+    refused, tmp_path, truth, hole, command, monkeypatch
+):
+    def work(*_, **__):
+        raise AssertionError("the work began")
+
+    monkeypatch.setattr(f"sparsight.restoration.{command}", work)
+    write_image(tmp_path / "mask.png", hole)
+    write_image(tmp_path / "other.png", truth[:-1])
+    given = ["--mask", tmp_path / "mask.png"] if command == "inpaint" else ["--sigma", "5"]
+    start = [command, tmp_path / "truth.png", *given, "-o"]
+    assert "suffix" in refused(*start, tmp_path / "out.gif")
+    assert "create it first" in refused(*start, tmp_path / "none" / "out.png")
+    assert "create it first" in refused(*start, tmp_path / "o.png", "--preview", tmp_path / "none" / "p.png")
+    assert "its own truth" in refused(*start, tmp_path / "out.png", "--compare", tmp_path / "other.png")
+    assert "no file" in refused(*start, tmp_path / "out.png", "--compare", tmp_path / "none.png")
+
+
+@pytest.mark.parametrize("command", ["inpaint", "denoise"])
+def test_interruption_leaves_nothing(sparsight, tmp_path, hole, command, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"sparsight.restoration.{command}", interrupted)
+    write_image(tmp_path / "mask.png", hole)
+    before = sorted(tmp_path.iterdir())
+    given = ["--mask", tmp_path / "mask.png"] if command == "inpaint" else ["--sigma", "5"]
+    assert sparsight(command, tmp_path / "truth.png", *given, "-o", tmp_path / "out.png").code == 130
+    assert sorted(tmp_path.iterdir()) == before

@@ -43,21 +43,36 @@ def like_source(result: NDArray[np.floating[Any]], source: Image) -> NDArray[Any
     return rounded
 
 
-def compared(result: NDArray[Any], truth: Path, source: Image) -> str:
-    """Return PSNR and SSIM of the result against a file, in words."""
+def check_outputs(source: Image, output: Path, preview: Path | None, truth: Path | None) -> Image | None:
+    """Before the work begins: can its results be written? Return the image to compare with, if there is one."""
+    import numpy as np
+
+    from sparsight.errors import ImageError
+    from sparsight.files import check_output_path
+    from sparsight.images import read_image
+    from sparsight.images.writing import check_format
+
+    check_format(output, like_source(np.zeros_like(source.pixels, np.float32), source))
+    for path in (output, preview):
+        if path is not None:
+            check_output_path(path)
+    if truth is None:
+        return None
+    wanted = read_image(truth)
+    if wanted.pixels.shape != source.pixels.shape:
+        raise ImageError(
+            f"{truth} has the shape {wanted.pixels.shape}, the image {source.pixels.shape}; give its own truth."
+        )
+    return wanted
+
+
+def compared(result: NDArray[Any], truth: Image, source: Image) -> str:
+    """Return PSNR and SSIM of the result in words."""
     import numpy as np
     from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-    from sparsight.errors import ImageError
-    from sparsight.images import read_image
-
-    wanted = read_image(truth)
-    if wanted.pixels.shape != result.shape:
-        raise ImageError(
-            f"{truth} has the shape {wanted.pixels.shape}, the image {result.shape}; give its own truth."
-        )
     low, high = source.intensity_range
-    pair = [np.asarray(pixels, np.float64) for pixels in (wanted.pixels, result)]
+    pair = [np.asarray(pixels, np.float64) for pixels in (truth.pixels, result)]
     axis = 2 if result.ndim == 3 else None
     psnr = peak_signal_noise_ratio(*pair, data_range=high - low) if (pair[0] != pair[1]).any() else np.inf
     if min(result.shape[:2]) < 7:

@@ -55,9 +55,10 @@ def denoise(
     from sparsight.restoration import denoise as clean
 
     from ._console import progress_bar, quoted, say
-    from ._restoring import compared, like_source, write_preview
+    from ._restoring import check_outputs, compared, like_source, write_preview
 
     source = read_image(image)
+    truth = check_outputs(source, output, preview, compare)
     with progress_bar("denoising") as progress:
         restored = clean(source, sigma, gain=gain, method=method.value, n_threads=threads, progress=progress)
     result = like_source(restored, source)
@@ -65,5 +66,5 @@ def denoise(
     if preview is not None:
         write_preview(preview, source, result)
     say(f"{quoted(output)} written")
-    if compare is not None:
-        say(compared(result, compare, source))
+    if truth is not None:
+        say(compared(result, truth, source))

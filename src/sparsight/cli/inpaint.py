@@ -83,9 +83,10 @@ def inpaint(
     from sparsight.restoration import inpaint as fill
 
     from ._console import progress_bar, quoted, say, warn
-    from ._restoring import compared, like_source, write_preview
+    from ._restoring import check_outputs, compared, like_source, write_preview
 
     source, missing = _read(image, mask, mask_color, missing_value)
+    truth = check_outputs(source, output, preview, compare)
     with warnings.catch_warnings(record=True) as caught, progress_bar("inpainting") as progress:
         warnings.simplefilter("always", RestorationWarning)
         filled = fill(
@@ -104,8 +105,8 @@ def inpaint(
     if preview is not None:
         write_preview(preview, source, result, missing)
     say(f"{quoted(output)}: {missing.mean():.1%} of the pixels filled")
-    if compare is not None:
-        say(compared(result, compare, source))
+    if truth is not None:
+        say(compared(result, truth, source))
 
 
 def _read(

@@ -15,6 +15,7 @@ from sparsight.files import atomic_path
 from .image import Image
 
 _JPEG_QUALITY = 95
+_TIFF = (".tif", ".tiff")
 _LONGEST_JPEG_SIDE = 65_500  # of libjpeg
 _TIFF_TYPES = [np.dtype(name) for name in ("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8")]
 
@@ -71,20 +72,23 @@ def write_image(
     pixels = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("="))
     if pixels.dtype == np.bool_:
         pixels = pixels.astype(np.uint8) * np.uint8(255)
-    suffix = path.suffix.lower()
-    if suffix in (".tif", ".tiff"):
+    check_format(path, pixels)
+    if path.suffix.lower() in _TIFF:
         _write_tiff(path, pixels, pixel_size_um, _significant_bits(image))
-    elif suffix in (".png", ".jpg", ".jpeg", ".bmp"):
-        _write_raster(path, pixels)
     else:
+        _write_raster(path, pixels)
+
+
+def check_format(path: Path, pixels: NDArray[Any]) -> None:
+    """Raise an ImageError if the format that the suffix stands for cannot hold pixels of this type and shape."""
+    suffix = path.suffix.lower()
+    if suffix in _TIFF:
+        return
+    if suffix not in (".png", ".jpg", ".jpeg", ".bmp"):
         raise ImageError(
             f"Cannot write {path}: no image format has the suffix '{path.suffix}'; "
             "use .png, .tif, .jpg or .bmp."
         )
-
-
-def _write_raster(path: Path, pixels: NDArray[Any]) -> None:
-    suffix = path.suffix.lower()
     depths: list[Any] = [np.uint8, np.uint16] if suffix == ".png" else [np.uint8]
     if pixels.dtype not in depths or (pixels.ndim == 3 and pixels.shape[2] != 3):
         n_channels = 1 if pixels.ndim == 2 else pixels.shape[2]
@@ -97,6 +101,9 @@ def _write_raster(path: Path, pixels: NDArray[Any]) -> None:
             f"Cannot write {pixels.shape[0]} × {pixels.shape[1]} pixels to {path}: a JPEG has at most "
             f"{_LONGEST_JPEG_SIDE} in a row or column; use .png or .tif."
         )
+
+
+def _write_raster(path: Path, pixels: NDArray[Any]) -> None:
     with atomic_path(path) as temporary:
         if pixels.dtype == np.uint16:
             from .png import encode_png16
