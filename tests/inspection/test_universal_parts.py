@@ -4,6 +4,7 @@ from scipy import ndimage, sparse
 
 from sparsight import _kernels
 from sparsight.coding import lasso
+from sparsight.inspection.densities import MixtureDensity
 from sparsight.inspection.lasso_dictionary import learn_lasso_dictionary
 from sparsight.inspection.likelihood_ratio import LikelihoodRatio, at_least
 
@@ -79,3 +80,17 @@ def test_what_only_the_finest_scale_shows_counts_more_when_it_is_judged_by_itsel
         assert abs(scores.mean()) < 0.05
         assert abs(scores.std() - 1) < 0.05
         np.testing.assert_array_equal(LikelihoodRatio.restored(ratio.arrays()).score(normal), scores)
+
+
+def test_a_refined_mixture_forgets_what_is_left_out():
+    random_state = np.random.RandomState(0)
+    kept = random_state.standard_normal((2000, 3)).astype(np.float32)
+    left_out = (0.3 * random_state.standard_normal((500, 3)) + 3).astype(np.float32)
+    both = np.concatenate([kept, left_out])
+    settings = dict(regularization=1e-3, random_state=random_state)
+    whole = MixtureDensity.of(both, 4, **settings)
+    refined = whole.refined(kept, regularization=1e-3)
+    anew = MixtureDensity.of(kept, 4, **settings)
+    surprise = [density.log_density(left_out).mean() for density in (whole, refined, anew)]
+    assert surprise[1] < surprise[0] - 3
+    assert abs(surprise[1] - surprise[2]) < 0.25 * abs(surprise[2])

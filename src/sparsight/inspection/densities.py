@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 _AT_A_TIME = 8_192
 _STEPS = 25
+_STEPS_TO_FORGET = 5
 _LEVELLED_OFF = 3e-3
 _VECTORS_PER_CLUSTER = 200
 
@@ -58,15 +59,17 @@ class MixtureDensity:
         return density
 
     def refined(self, features: NDArray[np.float32], *, regularization: float) -> MixtureDensity:
-        """One more step of expectation maximisation, to feature vectors of shape (n, n_features).
+        """A few more steps of expectation maximisation, to feature vectors of shape (n, n_features).
 
-        Where these are a part of those that the mixture was fitted to, the components come out as if the rest
-        had never been there, but for the choice of which vector belongs to which. Components that hardly
-        explain any of them vanish.
+        Where these are a part of those that the mixture was fitted to, the components come out nearly as if the
+        rest had never been there. Components that hardly explain any of them vanish.
         """
-        shares, _ = self._shares(features)
-        kept = shares.sum(axis=0) > features.shape[1]
-        return self._maximising(features, shares[:, kept], regularization)
+        density = self
+        for _ in range(_STEPS_TO_FORGET):
+            shares, _ = density._shares(features)
+            kept = shares.sum(axis=0) > features.shape[1]
+            density = self._maximising(features, shares[:, kept], regularization)
+        return density
 
     def _shares(self, features: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
         """Probability that each vector belongs to each component; mean log-likelihood, up to a constant."""
