@@ -32,6 +32,7 @@ RECIPES: dict[str, dict[str, object]] = {
     "residual only (the article's)": {"method": "reconstruction"},
 }
 RATES = (0.001, 0.01, 0.05)
+SURROUND = 20  # pixels around a defect to which its scores spread
 TILE_CLASSES = ("Blowhole", "Crack", "Break", "Fray")
 TILES_TO_CHOOSE_ON = 4  # of each class, the first
 TILES_TO_TRAIN_ON = 40
@@ -83,7 +84,7 @@ def nanotwice(folder: Path) -> None:
             rates = _false_alarm_rates(detector, normal, images, folder)
     header = ["recipe", "images", "mean AUROC [95 %]", "pooled", "AP", "AUPRO", "TPR", "FPR"]
     write_section("detection.md", "nanotwice", table([*header, "training, CPU s", "CPU s per image"], rows))
-    header = ["promised", "realised, mean over images", "smallest", "largest"]
+    header = ["promised", "realised, mean over images", "smallest", "largest", "20 pixels away from defects"]
     write_section("detection.md", "false alarms", table(header, rates))
 
 
@@ -98,7 +99,12 @@ def _false_alarm_rates(
     for rate in RATES:
         threshold = AnomalyDetector(false_alarm_rate=rate, n_threads=1).fit(normal).threshold_
         realised = [float((m[~mask] > threshold).mean()) for m, mask in zip(maps, masks, strict=True)]
-        rows.append([f"{rate:g}", *(f"{f(realised):.4f}" for f in (np.mean, min, max))])
+        away = [
+            float((m[~ndimage.binary_dilation(mask, iterations=SURROUND)] > threshold).mean())
+            for m, mask in zip(maps, masks, strict=True)
+        ]
+        cells = [np.mean(realised), min(realised), max(realised), np.mean(away)]
+        rows.append([f"{rate:g}", *(f"{cell:.4f}" for cell in cells)])
         print(rows[-1], flush=True)
     return rows
 
