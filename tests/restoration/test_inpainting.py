@@ -131,10 +131,13 @@ def test_tiles_blend_without_seams():
     np.testing.assert_allclose(blend_tiles(shape, slices, lambda where: plane[:, *where]), plane, rtol=1e-6)
 
 
-def test_progress_counts_to_the_end(photograph):
-    mask = lost(photograph, 0.5)
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
+@pytest.mark.parametrize("quality", ["fast", "balanced", "best"])
+def test_progress_counts_to_the_end(photograph, share, quality):
+    photograph = photograph[:40, :48]
+    mask = lost(photograph, share)
     seen: list[tuple[int, int]] = []
-    inpaint(photograph, mask, progress=lambda done, total, _text: seen.append((done, total)))
+    inpaint(photograph, mask, quality=quality, progress=lambda done, total, _text: seen.append((done, total)))
     assert seen[-1][0] == seen[-1][1] == len(seen)
 
 

@@ -60,7 +60,7 @@ def inpaint(
     ] = None,
     method: Annotated[Method, typer.Option(help="How to fill.")] = Method.auto,
     quality: Annotated[
-        Quality, typer.Option(help="How much time to spend, about 1 : 4 : 9 to 1 : 7 : 40.")
+        Quality, typer.Option(help="How much time to spend, about 1 : 4 : 9 to 1 : 5 : 30.")
     ] = Quality.balanced,
     compare: Compare = None,
     preview: Preview = None,

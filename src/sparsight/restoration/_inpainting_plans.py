@@ -18,17 +18,17 @@ _SCATTERED = 0.2  # below it losses are text, scratches and holes, whose start m
 
 @dataclass(frozen=True)
 class Plan:
-    """Stages to run, one after another."""
+    """Stages to run, one after another; several non-local schedules each begin anew, and their mean is taken."""
 
     structured: StructuredSchedule | None = None
-    nonlocal_: NonlocalSchedule | None = None
+    nonlocal_: tuple[NonlocalSchedule, ...] = ()
     dictionary: DictionarySchedule | None = None
 
     @property
     def steps(self) -> int:
         """Number of steps reported for a plane."""
         steps = self.structured.passes if self.structured else 0
-        steps += self.nonlocal_.passes if self.nonlocal_ else 0
+        steps += sum(schedule.passes for schedule in self.nonlocal_)
         if self.dictionary:
             steps += 2 if self.dictionary.iterations else 1
         return steps
@@ -51,31 +51,38 @@ def _nonlocal_plan(quality: str, missing_rate: float) -> Plan:
     if missing_rate > _SPARSE:
         return {
             "fast": Plan(
-                StructuredSchedule(2, 0.2, 0.4, 16), NonlocalSchedule(6, 7, 12, 48, 16, (60.0, 2.0))
+                StructuredSchedule(2, 0.2, 0.4, 16), (NonlocalSchedule(6, 7, 12, 48, 16, (60.0, 2.0)),)
             ),
             "balanced": Plan(
-                StructuredSchedule(6, 0.2, 0.5, 32), NonlocalSchedule(12, 6, 12, 48, 24, (60.0, 1.0))
+                StructuredSchedule(6, 0.2, 0.5, 32), (NonlocalSchedule(12, 6, 12, 48, 24, (60.0, 1.0)),)
             ),
             "best": Plan(
-                StructuredSchedule(10, 0.3, 1.0, 40), NonlocalSchedule(16, 5, 12, 48, 32, (100.0, 1.0))
+                StructuredSchedule(10, 0.3, 1.0, 40), (NonlocalSchedule(16, 5, 12, 48, 32, (100.0, 1.0)),)
             ),
         }[quality]
     if missing_rate < _SCATTERED:
         return {
             "fast": Plan(
-                StructuredSchedule(4, 0.15, 0.5, 24), NonlocalSchedule(3, 5, 12, 32, 24, (8.0, 1.0))
+                StructuredSchedule(4, 0.15, 0.5, 24), (NonlocalSchedule(3, 5, 12, 32, 24, (8.0, 1.0)),)
             ),
             "balanced": Plan(
-                StructuredSchedule(10, 0.15, 0.35, 40), NonlocalSchedule(4, 5, 16, 64, 32, (8.0, 1.0))
+                StructuredSchedule(10, 0.15, 0.35, 40), (NonlocalSchedule(4, 5, 16, 64, 32, (8.0, 1.0)),)
             ),
             "best": Plan(
-                StructuredSchedule(10, 0.3, 1.0, 40), NonlocalSchedule(4, 4, 16, 64, 32, (8.0, 1.0))
+                StructuredSchedule(10, 0.3, 1.0, 40), (NonlocalSchedule(4, 4, 16, 64, 32, (8.0, 1.0)),)
             ),
         }[quality]
     return {
-        "fast": Plan(None, NonlocalSchedule(5, 7, 12, 48, 16, (60.0, 2.0))),
-        "balanced": Plan(None, NonlocalSchedule(12, 6, 12, 64, 24, (60.0, 0.5))),
-        "best": Plan(StructuredSchedule(8, 0.3, 1.0, 40), NonlocalSchedule(16, 4, 16, 64, 32, (60.0, 0.5))),
+        "fast": Plan(None, (NonlocalSchedule(5, 7, 12, 48, 16, (60.0, 2.0)),)),
+        "balanced": Plan(None, (NonlocalSchedule(12, 6, 12, 64, 24, (60.0, 0.5)),)),
+        "best": Plan(
+            None,
+            # Groups of two sizes err in different ways.
+            (
+                NonlocalSchedule(14, 4, 12, 64, 32, (60.0, 0.5)),
+                NonlocalSchedule(14, 4, 12, 32, 24, (60.0, 0.5)),
+            ),
+        ),
     }[quality]
 
 
