@@ -88,6 +88,7 @@ def main() -> None:
         for (name, points), marker in zip(lines.items(), "os^D", strict=True):
             panel.loglog(*zip(*points, strict=True), marker=marker, markersize=4, label=name)
         panel.set_xlabel(along)
+        panel.xaxis.set_minor_formatter("")
         panel.grid(which="both", alpha=0.25)
     panels[0].set_ylabel("CPU seconds, one thread")
     panels[0].legend(fontsize=8)
