@@ -14,7 +14,7 @@ from sparsight.errors import ParameterError, SparsightError
 from sparsight.inspection.scorers import Fold, Observed, Progress, Scorer
 
 _MAX_FOLDS = 5
-_MAX_FOLDS_OF_ONE_IMAGE = 4
+_MAX_FOLDS_OF_ONE_IMAGE = 8
 _BISECTIONS = 10
 
 
@@ -135,7 +135,7 @@ def scores_left_out(
     """Score each training image by a model that was not trained on it.
 
     Each image in turn is left out (of more than five, a fifth at a time), or, with only one image, every
-    fourth strip of it.
+    strip of it.
 
     Parameters
     ----------
@@ -266,7 +266,7 @@ def _folds(
 ) -> tuple[list[Fold], str, str | None]:
     """Training and held-out parts such that every image is held out once; how, and a warning."""
     if len(images) == 1:
-        # Every fourth strip in turn: plain halves would differ by what varies slowly, such as the lighting.
+        # Every strip in turn: plain halves would differ by what varies slowly, such as the lighting.
         strips = images[0].strips()
         n_groups = min(_MAX_FOLDS_OF_ONE_IMAGE, len(strips))
         parts: list[Fold] = [

@@ -89,7 +89,7 @@ class AnomalyDetector(BaseEstimator):
     false_alarm_rate : float
         Share of the pixels of an unseen good image that may lie above the threshold, on average over images.
         The threshold is computed from good images that the model was not trained on: each in turn is left
-        out (of more than five, a fifth at a time), or, with only one, every fourth strip of it.
+        out (of more than five, a fifth at a time), or, with only one, every strip of it.
     image_false_alarm_rate : float, optional
         Probability that a defect is found in an unseen good image: raises the threshold until it is kept. A
         rate of α takes at least 1 / α − 1 good images. By default, none is promised.
