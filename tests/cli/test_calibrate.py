@@ -29,8 +29,14 @@ def test_the_model_itself_is_replaced_by_default(sparsight, data, model):
     assert ended.code == 0
     calibration = AnomalyDetector.load(model).calibration_
     assert (calibration.how, calibration.image_false_alarm_rate) == ("held-out images", 0.1)
-    assert "A defect is found in 10.0 % of good images at most." in ended.out
+    assert "A defect is found in 33.3 % of good images at most." in ended.out  # what two images support
     assert "at least 9 can" in ended.err
+
+
+def test_a_rate_that_the_images_support_is_promised_as_asked(sparsight, data, model):
+    ended = sparsight("calibrate", model, data / "good", "--image-false-alarm-rate", 0.5)
+    assert "A defect is found in 50.0 % of good images at most." in ended.out
+    assert "cannot support a rate of 0.5" not in ended.err
 
 
 def test_a_rate_that_is_none_is_refused(sparsight, data, model):

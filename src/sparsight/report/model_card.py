@@ -35,7 +35,11 @@ def promise(card: dict[str, Any]) -> str:
         return "The threshold was set by hand, so no false-alarm rate is promised."
     n_images, n_pixels = calibration["n_images"], calibration["n_pixels"]
     of_images = calibration.get("image_false_alarm_rate")
-    too = "" if of_images is None else f" A defect is found in {percent(of_images)} of good images at most."
+    too = ""
+    if of_images is not None:
+        # Fewer images than the rate asks for support no more than one in their number and one.
+        supported = max(of_images, 1 / (n_images + 1))
+        too = f" A defect is found in {percent(supported)} of good images at most."
     called = calibration.get("n_called_defective")
     seen = "" if called is None else f", in {called or 'none'} of which a defect is found"
     return (
