@@ -110,6 +110,11 @@ def load_model(path: str | os.PathLike[str], kind: str | None = None) -> StoredM
     return _checked(path, metadata, arrays, kind)
 
 
+def arrays_under(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Arrays of one part of a model, those whose names begin with a prefix, by the rest of their names."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
 def _checked(
     path: Path, metadata: Mapping[str, str], arrays: dict[str, NDArray[Any]], kind: str | None
 ) -> StoredModel:

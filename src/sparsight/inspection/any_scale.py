@@ -14,11 +14,17 @@ from scipy import ndimage
 from sparsight.errors import ParameterError
 from sparsight.inspection.acquisition_noise import AcquisitionNoise
 from sparsight.inspection.halving import half_size
-from sparsight.inspection.likelihood import ENOUGH_TO_KEEP_DICTIONARIES, LikelihoodScorer
+from sparsight.inspection.likelihood import (
+    ENOUGH_TO_KEEP_DICTIONARIES,
+    Learning,
+    LikelihoodScorer,
+    some_vectors,
+)
 from sparsight.inspection.likelihood_ratio import LikelihoodRatio
 from sparsight.inspection.normal_scores import NormalScores
 from sparsight.inspection.rescaling import checked_scales, rescale
 from sparsight.inspection.scorers import Fold, Observed
+from sparsight.models import arrays_under
 
 _STEP = 0.87
 _NEIGHBOURHOOD = 48.0  # pixels: standard deviation of the weights with which a place's scale is judged
@@ -43,7 +49,7 @@ class AnyScaleScorer(LikelihoodScorer):
 
     Parameters
     ----------
-    patch_size, stride, n_components, n_nonzero_coefs, n_threads
+    patch_size, stride, n_components, n_threads
         As in `LikelihoodScorer`.
     scales : sequence of float
         Magnifications to be ready for, relative to the training images: a range, from the largest to the
@@ -84,11 +90,11 @@ class AnyScaleScorer(LikelihoodScorer):
         halves = [half_size(copy, self.patch_size) for copy in every]
         for level, level_images in zip(self.levels, (every, halves), strict=True):
             level.fit(level_images, random_state)
-        self._odd = [
+        odd = [
             self._odd_features([self._copied(image)[step] for image in images], random_state)
             for step in range(len(self.factors))
         ]
-        self._measured: WeakKeyDictionary[Observed, NDArray[np.float32]] = WeakKeyDictionary()
+        self._learning = Learning(tuple(odd))
         self.steps = self._statistics(images, random_state)
         return self
 
@@ -101,13 +107,12 @@ class AnyScaleScorer(LikelihoodScorer):
         """
         for training, held_out in folds:
             copies = [copy for image in held_out for copy in self._copied(image)]
-            known = all(
-                image in self._copies and self._copies[image][0] in self._measured for image in training
-            )
+            measured = self._learning.measured
+            known = all(image in self._copies and self._copies[image][0] in measured for image in training)
             if known and self._n_separate(training) > ENOUGH_TO_KEEP_DICTIONARIES:
                 steps = self._statistics(training, random_state, self.steps)
                 yield [
-                    self._to_pixels(copy, self._scored(self._features_of(copy), None, steps)[0])
+                    self._to_pixels(copy, self._scored(self._training_features(copy), None, steps)[0])
                     for copy in copies
                 ]
             else:
@@ -158,15 +163,11 @@ class AnyScaleScorer(LikelihoodScorer):
         share = -(-_POSITIONS_TO_LEARN_FROM // len(images))
         for step in range(len(self.factors)):
             copies = [self._copied(image)[step] for image in images]
-            chosen = []
-            for copy in copies:
-                flat = self._features_of(copy).reshape(-1, self._features_of(copy).shape[-1])
-                flat = flat[~np.isnan(flat).any(axis=1)]
-                chosen.append(flat[random_state.permutation(len(flat))[:share]])
+            chosen = [some_vectors(self._training_features(copy), share, random_state) for copy in copies]
             features = np.concatenate(chosen)
             ratio = LikelihoodRatio.of(
                 features,
-                self._odd[step],
+                self._learning.odd[step],
                 resolvable=self._resolvable(features.shape[1] // len(self.levels)),
                 n_separate=self._n_separate(copies),
                 random_state=random_state,
@@ -196,11 +197,6 @@ class AnyScaleScorer(LikelihoodScorer):
             self._copies[image] = copies
         return self._copies[image]
 
-    def _features_of(self, copy: Observed) -> NDArray[np.float32]:
-        if copy not in self._measured:
-            self._measured[copy] = np.concatenate(list(self._strips(copy)))
-        return self._measured[copy]
-
     def notes(self) -> dict[str, Any]:
         """What a user should know of the model: the magnifications that it is ready for."""
         return {"scales": [round(factor, 3) for factor in self.factors]}
@@ -216,16 +212,15 @@ class AnyScaleScorer(LikelihoodScorer):
     def restore(self, arrays: dict[str, NDArray[Any]]) -> AnyScaleScorer:
         """Take what was learned from a model file."""
         super().restore(arrays)
-        self.steps = []
-        for number in range(len(self.factors)):
-            prefix = f"scale{number}."
-            own = {key.removeprefix(prefix): a for key, a in arrays.items() if key.startswith(prefix)}
-            self.steps.append(ScaleStatistics.restored(own))
+        self.steps = [
+            ScaleStatistics.restored(arrays_under(f"scale{number}.", arrays))
+            for number in range(len(self.factors))
+        ]
         return self
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is only needed while learning."""
-        temporary = ("_copies", "_noise", "_seed", "_odd", "_measured", "_learning")
+        temporary = ("_copies", "_noise", "_seed", "_learning")
         return {name: value for name, value in vars(self).items() if name not in temporary}
 
 

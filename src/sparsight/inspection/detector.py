@@ -305,7 +305,8 @@ class AnomalyDetector(BaseEstimator):
         check_is_fitted(self)
         started = time.perf_counter()
         image = as_image(image)
-        scores = self.scorer_.score(self._observed(image, mask))
+        observed = self._observed(image, mask)
+        scores = self.scorer_.score(observed)
         threshold = self.threshold_ if threshold is None else float(threshold)
         found, defects = self._found(scores, threshold, image.pixel_size_um)
         return Inspection(
@@ -315,8 +316,8 @@ class AnomalyDetector(BaseEstimator):
             found,
             defects,
             time.perf_counter() - started,
-            magnification=self._magnification(image),
-            doubt=magnification_doubt(self._magnification(image), getattr(self.scorer_, "scales", (1.0,))),
+            magnification=observed.magnification,
+            doubt=magnification_doubt(observed.magnification, getattr(self.scorer_, "scales", (1.0,))),
         )
 
     def explain(self, inspection: Inspection, mask: ArrayLike | None = None) -> list[Explanation]:
@@ -387,10 +388,8 @@ class AnomalyDetector(BaseEstimator):
             intensity_range=self.intensity_range_,
             patch_size=self._new_scorer().patch_size,
         )
-        return replace(observed, magnification=self._magnification(image))
-
-    def _magnification(self, image: Image) -> float | None:
-        return relative_magnification(self.pixel_sizes_um_, image.pixel_size_um)
+        magnification = relative_magnification(self.pixel_sizes_um_, image.pixel_size_um)
+        return replace(observed, magnification=magnification)
 
     def _taught(
         self,

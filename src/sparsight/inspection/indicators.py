@@ -26,6 +26,7 @@ from sparsight.inspection.scorers import (
     training_patches,
 )
 from sparsight.inspection.sparse_codes import code_patches, learn_atoms
+from sparsight.models import arrays_under
 from sparsight.patches import PatchGrid
 
 _PATCHES_TO_CHOOSE_ON = 1_500
@@ -309,8 +310,7 @@ class IndicatorScorer:
         self.dictionary = arrays["dictionary"]
         self.faintest, empty, self.penalty, self.group_penalty = map(float, arrays["numbers"])
         self.empty_is_normal = bool(empty)
-        region = {k.removeprefix("region_"): v for k, v in arrays.items() if k.startswith("region_")}
-        self.normal = self.region(**region)
+        self.normal = self.region(**arrays_under("region_", arrays))
         return self
 
 

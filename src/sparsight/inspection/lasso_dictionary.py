@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from numpy.typing import NDArray
 
 from sparsight.coding import Coding, lasso
 from sparsight.coding._result import OutputForm
 from sparsight.dictionaries._statistics import LearningStatistics
+from sparsight.inspection.sparse_codes import missed_optima_tolerated
 
 _BATCHES = 20
 _BATCH_SIZE = 1_200
@@ -82,10 +81,7 @@ def code_by_lasso(
     n_threads: int | None,
 ) -> Coding:
     """Lasso codes, without a warning when a few patches end above the tolerance: averages do not show it."""
-    from sklearn.exceptions import ConvergenceWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with missed_optima_tolerated():
         return lasso(patches, dictionary, penalty=penalty, mask=mask, output=output, n_threads=n_threads)
 
 

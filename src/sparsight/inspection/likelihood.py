@@ -55,7 +55,7 @@ class LikelihoodScorer:
     levels: list[PooledFeatures] = field(init=False, repr=False)
     ratio: LikelihoodRatio = field(init=False, repr=False)
     direction: Direction | None = field(init=False, repr=False, default=None)
-    _learning: _Learning = field(init=False, repr=False)
+    _learning: Learning = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.levels = [
@@ -89,7 +89,7 @@ class LikelihoodScorer:
         for number, level_images in enumerate((images, halves)):
             like = None if whole is None else whole.levels[number]
             self.levels[number].fit(level_images, random_state, like)
-        self._learning = _Learning(self._odd_features(images, random_state))
+        self._learning = Learning((self._odd_features(images, random_state),))
         self.ratio = self._learned(images, random_state, n_separate)
         if self.defects is not None:
             declared = [self.defects] if isinstance(self.defects, str) else self.defects
@@ -211,11 +211,11 @@ class LikelihoodScorer:
     ) -> LikelihoodRatio:
         share = -(-_POSITIONS_TO_LEARN_FROM // len(images))
         features = np.concatenate(
-            [_some(self._training_features(image), share, random_state) for image in images]
+            [some_vectors(self._training_features(image), share, random_state) for image in images]
         )
         return LikelihoodRatio.of(
             features,
-            self._learning.odd,
+            self._learning.odd[0],
             n_finest=features.shape[1] // len(self.levels),
             resolvable=self._resolvable(features.shape[1] // len(self.levels)),
             n_separate=n_separate,
@@ -306,16 +306,17 @@ class LikelihoodScorer:
 
 
 @dataclass
-class _Learning:
-    """Features of synthetic defects, and of the training images for as long as these exist."""
+class Learning:
+    """Features of synthetic defects at each scale, and of the training images for as long as these exist."""
 
-    odd: NDArray[np.float32]
+    odd: tuple[NDArray[np.float32], ...]
     measured: WeakKeyDictionary[Observed, NDArray[np.float32]] = field(default_factory=WeakKeyDictionary)
 
 
-def _some(
+def some_vectors(
     features: NDArray[np.float32], n_positions: int, random_state: np.random.RandomState
 ) -> NDArray[np.float32]:
+    """Feature vectors of random positions at which all features are known, shape (n, n_features)."""
     flat = features.reshape(-1, features.shape[-1])
     flat = flat[~np.isnan(flat).any(axis=1)]
     return flat[random_state.permutation(len(flat))[:n_positions]]

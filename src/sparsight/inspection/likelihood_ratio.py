@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sparsight.inspection.densities import MixtureDensity
 from sparsight.inspection.normal_scores import NormalScores
+from sparsight.models import arrays_under
 
 _MOST_COMPONENTS = 24
 _SEPARATE_VECTORS_PER_COMPONENT = 40
@@ -103,9 +104,7 @@ class LikelihoodRatio:
         """Take what was learned from a model file."""
         verdicts: list[Verdict] = []
         while f"verdict{len(verdicts)}.scale" in arrays:
-            prefix = f"verdict{len(verdicts)}."
-            own = {key.removeprefix(prefix): a for key, a in arrays.items() if key.startswith(prefix)}
-            verdicts.append(Verdict.restored(own))
+            verdicts.append(Verdict.restored(arrays_under(f"verdict{len(verdicts)}.", arrays)))
         return cls(NormalScores(arrays["marginals"]), tuple(verdicts), NormalScores(arrays["scale"]))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +41,16 @@ def learn_atoms(
     return np.asarray(learner.fit(features).components_, dtype=np.float32)
 
 
+@contextmanager
+def missed_optima_tolerated() -> Iterator[None]:
+    """No warnings of patches that end above the tolerance: a few change no score visibly."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
+
+
 def code_patches(
     features: NDArray[np.float32],
     dictionary: NDArray[np.float32],
@@ -50,11 +62,7 @@ def code_patches(
     n_threads: int | None = None,
 ) -> Coding:
     """Codes that solve (5) of ICIP 2016, or their reductions, with the norms of the groups of atoms."""
-    from sklearn.exceptions import ConvergenceWarning
-
-    with warnings.catch_warnings():
-        # A patch that is not quite at its optimum changes no indicator visibly.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with missed_optima_tolerated():
         return sparse_group(
             features,
             dictionary,

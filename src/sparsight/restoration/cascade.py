@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsight.models import arrays_under
 from sparsight.restoration.anchored import AnchoredRegression
 from sparsight.restoration.anchored_training import train_stage
 from sparsight.restoration.cells import REACH_CELLS
@@ -98,10 +99,7 @@ class AnchoredCascade:
         """Restore what `to_model` gave."""
         self.n_stages, self.n_anchors = int(settings["n_stages"]), int(settings["n_anchors"])
         for index in range(self.n_stages):
-            prefix = f"stage{index}."
-            own = {
-                name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)
-            }
+            own = arrays_under(f"stage{index}.", arrays)
             self.stages.append(AnchoredRegression.from_arrays(self.scale, own))
         return self
 
