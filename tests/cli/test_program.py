@@ -135,6 +135,27 @@ def default_interrupt():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def test_the_exit_code_is_ours_also_where_the_interruption_strikes_generated_code(tmp_path):
+    (tmp_path / "struck.py").write_text(
+        "import signal, sparsight\n"
+        "def strike(*_):\n"
+        "    exec('signal.raise_signal(signal.SIGINT)')\n"
+        "sparsight.AnomalyDetector.load = strike\n"
+        "from sparsight.cli import _console, main\n"
+        "_console.complain('loads what complaining needs')\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "struck", "info", "m"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        preexec_fn=default_interrupt,
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr.endswith("error: interrupted; nothing was left half-written\n")
+
+
 def test_ctrl_c_leaves_whole_files_only(tmp_path, data):
     new, found = tmp_path / "new", tmp_path / "found"
     new.mkdir()

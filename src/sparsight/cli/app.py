@@ -40,9 +40,21 @@ class _Commands(TyperGroup):
                 raise
             from ._console import complain
 
+            if isinstance(error, KeyboardInterrupt):
+                _forget_interruption()
             message, code = ending
             complain(message)
             raise typer.Exit(code) from error
+
+
+def _forget_interruption() -> None:
+    """Let the exit code be ours wherever the interruption struck.
+
+    One that ends code run by `exec`, as the making of a dataclass in a module being loaded, marks the
+    interpreter, which then kills itself by the signal whatever code it was told to exit with. Any code
+    run by `exec` that ends well takes the mark away.
+    """
+    exec("")
 
 
 def _ending(error: BaseException) -> tuple[str, int] | None:
