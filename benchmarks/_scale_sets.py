@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.transform import resize
 
+from benchmarks._nanotwice import NanoTwice
 from sparsight.datasets import nanofibres
 from sparsight.images import read_image, read_mask
 
-VALIDATION = {"ITIA1108", "ITIA1115", "ITIA1127", "ITIA1131", "ITIA1135"}
 SCALES = (1.0, 0.85, 0.75, 0.67, 0.6, 0.5)
 Sample = tuple[NDArray[np.uint8], NDArray[np.bool_]]
 
@@ -76,14 +76,11 @@ def nanofibre_mats(quick: bool) -> list[Experiment]:
 
 def nanotwice(folder: Path, quick: bool) -> list[Experiment]:
     """Micrographs shrunk in software, with their masks."""
-    normal = [read_image(path).pixels for path in sorted((folder / "normal").glob("*.tif"))]
-    paths = sorted((folder / "anomalous").glob("*.tif"))
-    chosen = [path for path in paths if path.stem not in VALIDATION][: 3 if quick else None]
+    images = NanoTwice(folder)
+    normal = [read_image(path).pixels for path in images.normal]
+    chosen = images.test[: 3 if quick else None]
     scales = (1.0, 0.75, 0.6, 0.5) if quick else SCALES
-    samples = [
-        (read_image(path).pixels, read_mask(folder / "ground_truth" / f"{path.stem}_gt.png"))
-        for path in chosen
-    ]
+    samples = [(read_image(path).pixels, read_mask(images.truth(path))) for path in chosen]
     return [
         Experiment(
             "nanotwice",

@@ -26,6 +26,13 @@ class Timing:
         return f"**{statistics.median(ratios):.1f}×** ({min(ratios):.1f} to {max(ratios):.1f})"
 
 
+def cpu_seconds(run: Callable[[], object]) -> float:
+    """CPU seconds that a task takes."""
+    started = time.process_time()
+    run()
+    return time.process_time() - started
+
+
 def in_turn(contenders: Mapping[str, tuple[Callable[[], Any], float]], rounds: int = 5) -> dict[str, Timing]:
     """Run all contenders in turn, after one round to warm up.
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -21,11 +20,12 @@ from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 
 from benchmarks._documents import table, write_section
+from benchmarks._nanotwice import NanoTwice
+from benchmarks._timing import cpu_seconds
 from sparsight.evaluation import Evaluation, evaluate, pixel_auroc
 from sparsight.images import read_mask
 from sparsight.inspection import AnomalyDetector
 
-VALIDATION = {"ITIA1108", "ITIA1115", "ITIA1127", "ITIA1131", "ITIA1135"}
 RECIPES: dict[str, dict[str, object]] = {
     "universal (the default)": {},
     "single-scale ([11])": {"method": "single-scale"},
@@ -65,24 +65,20 @@ def main() -> None:
 
 def nanotwice(folder: Path) -> None:
     """Train on the normal images, evaluate on the anomalous ones."""
-    normal = sorted((folder / "normal").glob("*.tif"))
-    images = sorted((folder / "anomalous").glob("*.tif"))
-    masks = {path: folder / "ground_truth" / f"{path.stem}_gt.png" for path in images}
-    splits = {
-        "validation": [path for path in images if path.stem in VALIDATION],
-        "test": [path for path in images if path.stem not in VALIDATION],
-    }
+    images = NanoTwice(folder)
+    normal, splits = images.normal, {"validation": images.validation, "test": images.test}
+    masks = {path: images.truth(path) for path in images.validation + images.test}
     rows, rates = [], []
     for name, settings in RECIPES.items():
         detector = AnomalyDetector(**settings, random_state=0, n_threads=1)  # type: ignore[arg-type]
-        trained = _cpu_seconds(partial(detector.fit, normal))
+        trained = cpu_seconds(partial(detector.fit, normal))
         rows += [_row(name, split, trained, detector, chosen, masks) for split, chosen in splits.items()]
         if not settings:
-            rates = _false_alarm_rates(detector, normal, images, folder)
+            rates = _false_alarm_rates(detector, images)
             marked = splits["validation"]
             taught = AnomalyDetector(random_state=0, n_threads=1)
             truth = [read_mask(masks[path]) for path in marked]
-            trained = _cpu_seconds(partial(taught.fit, normal, defects=marked, defect_masks=truth))
+            trained = cpu_seconds(partial(taught.fit, normal, defects=marked, defect_masks=truth))
             rows.append(
                 _row(
                     "universal, taught by the marked validation images",
@@ -115,22 +111,13 @@ def _row(
     return row
 
 
-def _cpu_seconds(run: Callable[[], object]) -> float:
-    started = time.process_time()
-    run()
-    return time.process_time() - started
-
-
-def _false_alarm_rates(
-    trained: AnomalyDetector, normal: list[Path], images: list[Path], folder: Path
-) -> list[list[str]]:
+def _false_alarm_rates(trained: AnomalyDetector, images: NanoTwice) -> list[list[str]]:
     """Share of the normal pixels of test images above thresholds from the normal images alone."""
-    chosen = [path for path in images if path.stem not in VALIDATION]
-    masks = [read_mask(folder / "ground_truth" / f"{path.stem}_gt.png") for path in chosen]
-    maps = [trained.score_map(path) for path in chosen]
+    masks = [read_mask(images.truth(path)) for path in images.test]
+    maps = [trained.score_map(path) for path in images.test]
     rows = []
     for rate in RATES:
-        threshold = AnomalyDetector(false_alarm_rate=rate, n_threads=1).fit(normal).threshold_
+        threshold = AnomalyDetector(false_alarm_rate=rate, n_threads=1).fit(images.normal).threshold_
         realised = [float((m[~mask] > threshold).mean()) for m, mask in zip(maps, masks, strict=True)]
         away = [
             float((m[~ndimage.binary_dilation(mask, iterations=SURROUND)] > threshold).mean())

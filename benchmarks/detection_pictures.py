@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib import pyplot as plt
 
-from benchmarks.detection import VALIDATION
+from benchmarks._nanotwice import NanoTwice
 from sparsight.evaluation import pixel_auroc
 from sparsight.images import read_image, read_mask
 from sparsight.inspection import AnomalyDetector
@@ -22,13 +22,11 @@ PICTURE = Path(__file__).resolve().parent.parent / "docs" / "pictures" / "detect
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    folder = parser.parse_args().data / "nanotwice"
-    detector = AnomalyDetector(random_state=0, n_threads=1).fit(sorted((folder / "normal").glob("*.tif")))
+    images = NanoTwice(parser.parse_args().data / "nanotwice")
+    detector = AnomalyDetector(random_state=0, n_threads=1).fit(images.normal)
     found = []
-    for path in sorted((folder / "anomalous").glob("*.tif")):
-        if path.stem in VALIDATION:
-            continue
-        truth = read_mask(folder / "ground_truth" / f"{path.stem}_gt.png")
+    for path in images.test:
+        truth = read_mask(images.truth(path))
         scores = detector.score_map(path)
         found.append((pixel_auroc([scores], [truth]), path, scores, truth))
     found.sort(key=lambda entry: -entry[0])

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from benchmarks._documents import table, write_section
-from benchmarks._scale_sets import SCALES, VALIDATION, Sample, shrink, shrink_mask
+from benchmarks._nanotwice import NanoTwice
+from benchmarks._scale_sets import SCALES, Sample, shrink, shrink_mask
 from sparsight.datasets import nanofibres
 from sparsight.evaluation.ranking import RankedPixels
 from sparsight.images import read_image, read_mask
@@ -79,13 +80,10 @@ def _synthetic(development: bool) -> tuple[str, str, Training, Tests, dict[str, 
 
 
 def _nanotwice(folder: Path, development: bool) -> tuple[str, str, Training, Tests, dict[str, Any]]:
-    good = [read_image(path).pixels for path in sorted((folder / "normal").glob("*.tif"))]
-    paths = sorted((folder / "anomalous").glob("*.tif"))
-    chosen = [path for path in paths if (path.stem in VALIDATION) == development]
-    samples = [
-        (read_image(path).pixels, read_mask(folder / "ground_truth" / f"{path.stem}_gt.png"))
-        for path in chosen
-    ]
+    images = NanoTwice(folder)
+    good = [read_image(path).pixels for path in images.normal]
+    chosen = images.validation if development else images.test
+    samples = [(read_image(path).pixels, read_mask(images.truth(path))) for path in chosen]
     description = (
         f"### NanoTWICE, shrunk in software\n\nTrained on the {len(good)} good images, with "
         f"`match_noise=False`; tested on {len(samples)} images with defects."

@@ -11,8 +11,6 @@ solver certifies.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import matplotlib
@@ -22,7 +20,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from benchmarks._documents import DOCS, table, write_section
-from benchmarks._timing import in_turn
+from benchmarks._timing import cpu_seconds, in_turn
 from sparsight.coding import sparse_group
 from sparsight.coding.reference import admm
 from sparsight.datasets import nanofibres
@@ -52,7 +50,7 @@ def main() -> None:
     for stride in STRIDES:
         scorer.stride = stride
         detector.score_map(large[:64, :64])
-        seconds.append(min(_cpu_seconds(lambda: detector.score_map(large)) for _ in range(3)))
+        seconds.append(min(cpu_seconds(lambda: detector.score_map(large)) for _ in range(3)))
         ranked = [RankedPixels.from_map(detector.score_map(test.image.pixels), test.mask) for test in tests]
         areas.append(RocCurve.averaged(ranked, RankedPixels.pool(ranked)).area)
     rows = [[f"{s}", f"{t:.2f} s", f"{a:.3f}"] for s, t, a in zip(STRIDES, seconds, areas, strict=True)]
@@ -66,12 +64,6 @@ def main() -> None:
     )
     print(text)
     write_section("scale_invariance.md", "speed", text)
-
-
-def _cpu_seconds(run: Callable[[], Any]) -> float:
-    started = time.process_time()
-    run()
-    return time.process_time() - started
 
 
 def _plot(seconds: list[float], areas: list[float]) -> str:

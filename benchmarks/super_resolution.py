@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks._documents import table, write_section
+from benchmarks._timing import cpu_seconds
 from sparsight import CoupledDictionaries, Image, SuperResolver, imresize, list_images, read_image
 from sparsight.restoration import fidelity
 from sparsight.restoration.default_models import default_resolver
@@ -116,15 +117,9 @@ def speed(resolver: SuperResolver, scale: int, edge: int) -> list[str]:
         lambda: cv2.resize(low, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC),
         lambda: cv2.resize(low, None, fx=scale, fy=scale, interpolation=cv2.INTER_LANCZOS4),
     ]
-    rounds = [[_cpu_seconds(peer) for peer in peers] for _ in range(N_REPEATS)]
+    rounds = [[cpu_seconds(peer) for peer in peers] for _ in range(N_REPEATS)]
     best = np.min(rounds, axis=0)
     return [f"{edge}² → {edge * scale}²", *(f"{value:.3f}" for value in best)]
-
-
-def _cpu_seconds(task: Callable[[], object]) -> float:
-    started = time.process_time()
-    task()
-    return time.process_time() - started
 
 
 def _qualities(name: str, resolver: SuperResolver) -> dict[str, Upscale]:

@@ -15,13 +15,8 @@ def test_scikit_learn_contract(estimator, check):
 
 
 @pytest.fixture(scope="module")
-def sparse_patches():
-    rng = np.random.default_rng(0)
-    atoms = normalized_rows(rng.standard_normal((20, 36)))
-    codes = np.zeros((1500, 20))
-    for code in codes:
-        code[rng.choice(20, 3, replace=False)] = rng.normal(0, 1, 3) + np.sign(rng.normal(size=3))
-    return atoms, codes @ atoms + 0.01 * rng.standard_normal((1500, 36))
+def sparse_patches(make_sparse_patches):
+    return make_sparse_patches(1500)
 
 
 def recovered(found, true):
