@@ -124,6 +124,20 @@ class AnyScaleScorer(LikelihoodScorer):
         features = np.concatenate(list(self._strips(image)))
         return self._to_pixels(image, self._scored(features, image.magnification)[0])
 
+    @property
+    def reach(self) -> int:
+        """How far, in pixels, the scale of a place and its features see."""
+        step = 2 * self.stride
+        return super().reach + int(3 * _NEIGHBOURHOOD) // step * step
+
+    def _judged_by(
+        self, part: Observed, at: tuple[int, int]
+    ) -> tuple[NDArray[np.float32], LikelihoodRatio, float | None]:
+        """Features of a position of a part of an image, what judges them, and at which magnification."""
+        features = np.concatenate(list(self._strips(part)))
+        chosen = self._scored(features, part.magnification)[1][at]
+        return features[at], self.steps[chosen].ratio, self.factors[chosen]
+
     def scale_map(self, image: Observed) -> NDArray[np.float32]:
         """The scale that each pixel was judged at."""
         features = np.concatenate(list(self._strips(image)))

@@ -23,6 +23,8 @@ class Defect:
         First row, first column, and one past the last row and column.
     centroid : tuple of float
         Row and column of the centre, in pixels.
+    peak : tuple of int
+        Row and column of the pixel with the largest score.
     area_px : int
         Number of anomalous pixels.
     area_um2 : float or None
@@ -34,6 +36,7 @@ class Defect:
     label: int
     bounding_box: tuple[int, int, int, int]
     centroid: tuple[float, float]
+    peak: tuple[int, int]
     area_px: int
     area_um2: float | None
     peak_score: float
@@ -156,10 +159,11 @@ def _measure(
 ) -> dict[str, Any]:
     rows, columns = np.nonzero(labels[box] == label)
     scores = score_map[box][rows, columns]
-    area = len(rows)
+    area, strongest = len(rows), int(np.argmax(scores))
     return {
         "bounding_box": (box[0].start, box[1].start, box[0].stop, box[1].stop),
         "centroid": (float(rows.mean() + box[0].start), float(columns.mean() + box[1].start)),
+        "peak": (int(rows[strongest]) + box[0].start, int(columns[strongest]) + box[1].start),
         "area_px": area,
         "area_um2": None if pixel_size_um is None else area * pixel_size_um**2,
         "peak_score": float(scores.max()),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsight.inspection.normality import shares_of_distance
+
 _AT_A_TIME = 8_192
 _STEPS = 25
 _STEPS_TO_FORGET = 5
@@ -124,12 +126,11 @@ class MixtureDensity:
         precisions = factors @ factors.transpose(0, 2, 1)
         return np.asarray(np.einsum("k,kfg->fg", weights, np.linalg.inv(precisions)))
 
-    def contributions(self, vector: NDArray[np.float32]) -> NDArray[np.float64]:
-        """What each feature adds to the squared Mahalanobis distance of a vector from its likeliest component."""
+    def shares(self, vector: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Share of each feature in the Mahalanobis distance of a vector from its likeliest component."""
         nearest = int(np.argmax(self._log_densities(vector[np.newaxis])[0]))
         factor = self.factors[nearest].astype(np.float64)
-        deviation = vector - self.means[nearest]
-        return np.asarray(deviation * (factor @ (factor.T @ deviation)))
+        return shares_of_distance(vector - self.means[nearest], np.linalg.inv(factor @ factor.T))
 
     def log_density(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logarithm of the density at feature vectors, shape (n, n_features)."""

@@ -26,7 +26,7 @@ from sparsight.inspection.calibration import (
     scores_left_out,
 )
 from sparsight.inspection.defects import Defect, Inspection, find_defects
-from sparsight.inspection.explanations import Explaining, Explanation, strongest_place
+from sparsight.inspection.explanations import Explanation
 from sparsight.inspection.intake import ImageLike, checked_masks, load_training_images, observe
 from sparsight.inspection.likelihood import LikelihoodScorer
 from sparsight.inspection.magnification import magnification_doubt, relative_magnification
@@ -320,7 +320,9 @@ class AnomalyDetector(BaseEstimator):
             doubt=magnification_doubt(observed.magnification, getattr(self.scorer_, "scales", (1.0,))),
         )
 
-    def explain(self, inspection: Inspection, mask: ArrayLike | None = None) -> list[Explanation]:
+    def explain(
+        self, inspection: Inspection, mask: ArrayLike | None = None, *, at_most: int | None = None
+    ) -> list[Explanation]:
         """Say of each defect what speaks for it, at the place where its score is largest.
 
         Parameters
@@ -329,27 +331,20 @@ class AnomalyDetector(BaseEstimator):
             By this detector.
         mask : bool array of shape (height, width), optional
             The one given to `inspect`.
+        at_most : int, optional
+            Explain only so many, the strongest.
 
         Returns
         -------
         list of Explanation
-            One for each of ``inspection.defects``.
-
-        Raises
-        ------
-        ParameterError
-            If the method has no explanation.
+            One for each of ``inspection.defects``, or of the first `at_most` of these.
         """
         check_is_fitted(self)
-        several = self.method == "universal" and self.scales is not None
-        if several or not isinstance(self.scorer_, Explaining):
-            raise ParameterError(f'The method "{self.method}" does not explain its scores.')
+        defects = inspection.defects[:at_most]
+        if not defects:
+            return []
         observed = self._observed(inspection.image, mask)
-        places = [
-            strongest_place(inspection.score_map, inspection.mask, defect.bounding_box)
-            for defect in inspection.defects
-        ]
-        return [self.scorer_.explain(observed, place) for place in places]
+        return [self.scorer_.explain(observed, defect.peak) for defect in defects]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file, atomically.

@@ -4,12 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsight.inspection.scorers import Observed
+#: What it means that an indicator is larger than normal, and smaller; and what it measures, if it can be unusual
+#: only together with others.
+WORDS: dict[str, tuple[str, str, str | None]] = {
+    "brightness": ("brighter than normal", "darker than normal", "brightness"),
+    "colour": ("another colour than normal", "another colour than normal", "colour"),
+    "contrast": ("more contrast than normal", "less contrast than normal", "contrast"),
+    "coarse structure": (
+        "rougher in its coarse structure",
+        "smoother in its coarse structure",
+        "coarse structure",
+    ),
+    "medium structure": (
+        "rougher in its medium structure",
+        "smoother in its medium structure",
+        "medium structure",
+    ),
+    "fine structure": ("rougher in its fine structure", "smoother in its fine structure", "fine structure"),
+    "error": (
+        "harder to rebuild from normal patterns",
+        "easier to rebuild than normal",
+        "error of rebuilding",
+    ),
+    "diversity": ("more patterns mixed than normal", "fewer patterns than normal", "number of patterns"),
+    "sparsity": (
+        "takes more of the patterns than normal",
+        "takes less of the patterns than normal",
+        "size of codes",
+    ),
+    "spread": ("mixes more scales than normal", "mixes fewer scales than normal", "mixture of scales"),
+    "level": ("brighter than normal patterns can be", "darker than normal patterns can be", None),
+    "structure": ("structure that normal patterns lack", "structure that normal patterns lack", None),
+}
+_UNUSUAL = 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,55 +53,115 @@ class Explanation:
     corner : tuple of int
         First row and column of the patch, in pixels of the image.
     indicators : dict of str to float
-        Share of each indicator in the distance from normal; they sum to 1.
+        Share of each indicator in the distance from normal, largest first; they sum to 1.
+    deviations : dict of str to float
+        How far each indicator lies above (positive) or below what is normal, in standard deviations; for
+        "reconstruction", above or below what was rebuilt, in the units of the score.
     scales : dict of float to float
-        Share of the atoms of each scale in the code of the patch, or, for "universal", of the features of each
-        size in the distance; they sum to 1, or are all 0 where the code is.
+        Share of the atoms of each scale in the code of the patch, or, for "universal", of the features of the
+        image at each size in the distance, 0.5 being the image at half its size; they sum to 1, or are all 0
+        where the code is.
     atoms : list of (int, float)
         The atoms with the largest codes, largest first, and their codes.
     patch, reconstruction : float32 arrays of shape (height, width) or (height, width, channels)
-        The patch, and its best sparse approximation by what normal images are made of.
+        What the score of the place depends on for the most part, and its best sparse approximation by what
+        normal images are made of.
+    judged_at : float or None
+        The magnification, relative to the training images, that "universal" with `scales` took the place for.
     """
 
     corner: tuple[int, int]
     indicators: dict[str, float]
+    deviations: dict[str, float]
     scales: dict[float, float]
     atoms: list[tuple[int, float]]
     patch: NDArray[np.float32]
     reconstruction: NDArray[np.float32]
+    judged_at: float | None = None
+
+    @property
+    def main_indicator(self) -> str:
+        """The indicator with the largest share."""
+        return max(self.indicators, key=self.indicators.__getitem__)
+
+    @property
+    def main_scale(self) -> float | None:
+        """The scale with the largest share; None where there is only one, or none speaks."""
+        if len(self.scales) < 2 or not any(self.scales.values()):
+            return None
+        return max(self.scales, key=self.scales.__getitem__)
+
+    @property
+    def reason(self) -> str:
+        """What the main indicator says, in words."""
+        return in_words(self.main_indicator, self.deviations[self.main_indicator])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all but the pictures, JSON-able."""
+        scale = self.main_scale
+        return {
+            "reason": self.reason,
+            "indicator": self.main_indicator,
+            "share": self.indicators[self.main_indicator],
+            "scale": scale,
+            "scale_share": None if scale is None else self.scales[scale],
+            "judged_at": self.judged_at,
+            "corner": list(self.corner),
+            "indicators": dict(self.indicators),
+            "deviations": dict(self.deviations),
+            "scales": {f"{factor:g}": share for factor, share in self.scales.items()},
+            "atoms": [list(atom) for atom in self.atoms],
+        }
 
     def __str__(self) -> str:
-        indicator = max(self.indicators, key=self.indicators.__getitem__)
-        said = f"{indicator} ({self.indicators[indicator]:.0%})"
-        if len(self.scales) > 1 and any(self.scales.values()):
-            scale = max(self.scales, key=self.scales.__getitem__)
-            said += f", at scale {scale:g} ({self.scales[scale]:.0%})"
+        said = f"{self.reason} ({self.indicators[self.main_indicator]:.0%})"
+        if self.main_scale is not None:
+            said += f", at scale {self.main_scale:g} ({self.scales[self.main_scale]:.0%})"
         return said
 
 
-@runtime_checkable
-class Explaining(Protocol):
-    """A scorer that can say why."""
+def in_words(indicator: str, deviation: float) -> str:
+    """Say what an indicator tells that lies so many standard deviations above normal.
 
-    def explain(self, image: Observed, place: tuple[int, int]) -> Explanation:
-        """What makes the surroundings of a place anomalous, or normal."""
-        ...
-
-
-def strongest_place(
-    score_map: NDArray[np.floating], mask: NDArray[np.bool_], box: tuple[int, int, int, int]
-) -> tuple[int, int]:
-    """Row and column of the largest score of a region, given as in `Defect.bounding_box`."""
-    top, left, bottom, right = box
-    inside = np.where(mask[top:bottom, left:right], score_map[top:bottom, left:right], -np.inf)
-    row, column = np.unravel_index(np.argmax(inside), inside.shape)
-    return top + int(row), left + int(column)
+    Examples
+    --------
+    >>> in_words("brightness", -4.0)
+    'darker than normal'
+    >>> in_words("brightness", 0.3)
+    'brightness that does not go with the rest'
+    """
+    above, below, measured = WORDS.get(indicator, (f"more {indicator}", f"less {indicator}", indicator))
+    if measured is not None and abs(deviation) < _UNUSUAL:
+        return f"{measured} that does not go with the rest"
+    return above if deviation > 0 else below
 
 
-def patch_around(place: tuple[int, int], patch_size: int, shape: Sequence[int]) -> tuple[int, int]:
-    """First row and column of the patch that has a place at its centre, or as near to it as fits."""
-    row, column = (
-        min(max(at - patch_size // 2, 0), length - patch_size)
-        for at, length in zip(place, shape[:2], strict=True)
-    )
-    return row, column
+def by_name(
+    names: Sequence[str], shares: NDArray[np.floating], deviations: NDArray[np.floating]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Gather features that share a name.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of n features; those of several channels are all "brightness".
+    shares, deviations : arrays of shape (n_sizes, n)
+        Share of each feature of each size, and how far it lies above normal.
+
+    Returns
+    -------
+    indicators, deviations : dict of str to float
+        As in `Explanation`; each deviation is that at the size and of the channel with the largest share.
+    """
+    indicators: dict[str, float] = {}
+    signed: dict[str, float] = {}
+    for name in dict.fromkeys(names):
+        columns = [number for number, other in enumerate(names) if other == name]
+        share, deviation = shares[:, columns], deviations[:, columns]
+        size, channel = np.unravel_index(np.argmax(share), share.shape)
+        apart = deviation[size].min() < -_UNUSUAL and deviation[size].max() > _UNUSUAL
+        called = "colour" if name == "brightness" and apart else name
+        indicators[called] = float(share.sum())
+        signed[called] = float(deviation[size, channel])
+    ordered = sorted(indicators, key=lambda name: -indicators[name])
+    return {name: indicators[name] for name in ordered}, {name: signed[name] for name in ordered}

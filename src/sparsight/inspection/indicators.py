@@ -13,7 +13,7 @@ from sparsight.coding import Coding
 from sparsight.coding._result import OutputForm
 from sparsight.errors import ParameterError
 from sparsight.features import cosine_basis, cosine_features, remove_mean
-from sparsight.inspection.explanations import Explanation, patch_around
+from sparsight.inspection.explanations import Explanation, by_name
 from sparsight.inspection.group_penalty import GroupUse, choose_group_penalty
 from sparsight.inspection.normality import NormalityRegion
 from sparsight.inspection.rescaling import checked_scales, rescale
@@ -57,6 +57,10 @@ class Region(Protocol):
 
     def shares(self, indicators: NDArray[np.floating]) -> NDArray[np.float64]:
         """Share of each indicator in the distance of one vector of them."""
+        ...
+
+    def deviations(self, indicators: NDArray[np.floating]) -> NDArray[np.float64]:
+        """How far above normal each indicator of one vector of them is."""
         ...
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
@@ -190,12 +194,11 @@ class IndicatorScorer:
 
     def explain(self, image: Observed, place: tuple[int, int]) -> Explanation:
         """What makes the patch around a place anomalous, or normal."""
-        top, left = patch_around(place, self.patch_size, image.pixels.shape)
-        window = (slice(top, top + self.patch_size), slice(left, left + self.patch_size))
-        patch = image.pixels[window]
+        window, corner = image.window(place, self.patch_size)
+        patch = window.pixels
         mask = None
-        if image.mask is not None:
-            mask = np.repeat(image.mask[window].reshape(1, -1), patch[0, 0].size, axis=1)
+        if window.mask is not None:
+            mask = np.repeat(window.mask.reshape(1, -1), patch[0, 0].size, axis=1)
         coefs = self._coefs(patch.reshape(1, -1), mask)
         features = self._normed(coefs)
         coding = self._code(features, self.group_penalty, output="dense")
@@ -207,16 +210,20 @@ class IndicatorScorer:
         scale = np.linalg.norm(coefs) / max(float(np.linalg.norm(features)), 1e-12)
         rebuilt = basis.T @ (codes @ self.dictionary * scale).reshape(n_coefs, -1)
         _, means = remove_mean(patch.reshape(1, -1), mask)
-        shares = self.normal.shares(self._vectors(coding)[0])
+        vector = self._vectors(coding)[0]
         strongest = np.argsort(-np.abs(codes), kind="stable")[: min(_ATOMS_TO_NAME, np.count_nonzero(codes))]
         return Explanation(
-            corner=(top, left),
-            indicators=dict(zip(self.indicators, shares.tolist(), strict=True)),
+            corner,
+            *by_name(
+                self.indicators,
+                self.normal.shares(vector)[np.newaxis],
+                self.normal.deviations(vector)[np.newaxis],
+            ),
             scales=dict(
                 zip(self.scales, (group_norms / max(group_norms.sum(), 1e-12)).tolist(), strict=True)
             ),
             atoms=[(int(number), float(codes[number])) for number in strongest],
-            patch=patch,
+            patch=patch.copy(),
             reconstruction=(rebuilt.reshape(patch.shape) + means[0]).astype(np.float32),
         )
 

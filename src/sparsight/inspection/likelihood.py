@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sparsight.errors import ParameterError
 from sparsight.inspection.directed import Direction, Example, declared_weights, learned_weights
-from sparsight.inspection.explanations import Explanation, patch_around
+from sparsight.inspection.explanations import Explanation, by_name
 from sparsight.inspection.halving import half_size
 from sparsight.inspection.likelihood_ratio import LikelihoodRatio
 from sparsight.inspection.normal_scores import NormalScores
@@ -178,29 +178,39 @@ class LikelihoodScorer:
         strips = [self._judged(self.ratio, features) for features in self._strips(image)]
         return self._to_pixels(image, np.concatenate(strips))
 
-    def explain(self, image: Observed, place: tuple[int, int]) -> Explanation:
-        """Which features, at which of the two sizes, make the surroundings of a place unusual.
+    @property
+    def reach(self) -> int:
+        """How far, in pixels, the features of a place see, at half size; a multiple of every stride."""
+        seen = 2 * (self.levels[1].reach + self.stride) + self.patch_size
+        return -(-seen // (2 * self.stride)) * 2 * self.stride
 
-        Shares are those of the features in the Mahalanobis distance from the likeliest component of normality.
-        """
-        size = image.pixels.shape[:2]
-        top, left = (_start(at, length, self.resolution) for at, length in zip(place, size, strict=True))
-        crop = (slice(top, top + 4 * self.resolution), slice(left, left + 4 * self.resolution))
-        part = Observed(image.pixels[crop], None if image.mask is None else image.mask[crop])
-        features = np.concatenate(list(self._strips(part)))
+    def explain(self, image: Observed, place: tuple[int, int]) -> Explanation:
+        """Which features, at which of the two sizes, make the surroundings of a place unusual."""
+        part, (top, left) = image.around(place, self.reach, 2 * self.stride)
         down, across = centres(self.levels[0].grid(part))
-        row, column = np.argmin(np.abs(down - place[0] + top)), np.argmin(np.abs(across - place[1] + left))
-        vector = self.ratio.marginals.apply(features[row, column][np.newaxis])[0]
-        shares = np.maximum(self.ratio.normal.contributions(vector), 0).reshape(len(self.levels), -1)
-        shares /= max(shares.sum(), 1e-12)
-        names = self.levels[0].feature_names(shares.shape[1])
-        indicators: dict[str, float] = dict.fromkeys(names, 0.0)
-        for name, share in zip(names, shares.sum(axis=0), strict=True):
-            indicators[name] += float(share)
-        corner = patch_around(place, self.patch_size, image.pixels.shape)
-        patch, reconstruction, atoms = self.levels[0].rebuilt(image, corner)
-        scales = {1 / 2**number: float(share) for number, share in enumerate(shares.sum(axis=1))}
-        return Explanation(corner, indicators, scales, atoms, patch, reconstruction)
+        at = int(np.argmin(np.abs(down - place[0] + top))), int(np.argmin(np.abs(across - place[1] + left)))
+        features, ratio, judged_at = self._judged_by(part, at)
+        vector = ratio.marginals.apply(features[np.newaxis])[0].reshape(len(self.levels), -1)
+        shares = ratio.normal.shares(vector.ravel()).reshape(vector.shape)
+        names = self.levels[0].feature_names(vector.shape[1])
+        window, corner = image.window(place, self.resolution)
+        reconstruction, atoms = self.levels[0].rebuilt(window)
+        return Explanation(
+            corner,
+            *by_name(names, shares, vector),
+            scales={1 / 2**number: float(share) for number, share in enumerate(shares.sum(axis=1))},
+            atoms=atoms,
+            patch=window.pixels.copy(),
+            reconstruction=reconstruction,
+            judged_at=judged_at,
+        )
+
+    def _judged_by(
+        self, part: Observed, at: tuple[int, int]
+    ) -> tuple[NDArray[np.float32], LikelihoodRatio, float | None]:
+        """Features of a position of a part of an image, what judges them, and at which magnification."""
+        row = slice(at[0], at[0] + 1)
+        return next(self._strips(part, [row]))[0, at[1]], self.ratio, None
 
     def _learned(
         self,
@@ -233,14 +243,16 @@ class LikelihoodScorer:
             measured[image] = np.concatenate(list(self._strips(image)))
         return measured[image]
 
-    def _strips(self, image: Observed) -> Iterator[NDArray[np.float32]]:
-        """Features of both levels at the positions of the first, some rows at a time."""
+    def _strips(
+        self, image: Observed, strips: Sequence[slice] | None = None
+    ) -> Iterator[NDArray[np.float32]]:
+        """Features of both levels at the positions of the first, some rows at a time; all, or those of strips."""
         full, half = self.levels
         halved = half_size(image, self.patch_size)
         coarse, coarse_positions = half.measure(halved), centres(half.grid(halved), 2.0)
         grid = full.grid(image)
         down, across = centres(grid)
-        for rows in full.strips(grid):
+        for rows in full.strips(grid) if strips is None else strips:
             placed = interpolate(coarse, coarse_positions, (down[rows], across))
             yield np.concatenate([full.measure(image, rows), placed], axis=-1)
 
@@ -326,8 +338,3 @@ def _crop(image: Observed, random_state: np.random.RandomState) -> Observed:
     starts = [random_state.randint(max(0, length - _CROP) + 1) for length in image.pixels.shape[:2]]
     part = tuple(slice(start, start + _CROP) for start in starts)
     return Observed(image.pixels[part], None if image.mask is None else image.mask[part])
-
-
-def _start(at: int, length: int, resolution: int) -> int:
-    """Where to cut an image so that a place lies well inside, on a common multiple of both sizes' strides."""
-    return max(0, min(at - 2 * resolution, length - 4 * resolution)) // 16 * 16

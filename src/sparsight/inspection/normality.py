@@ -56,18 +56,12 @@ class NormalityRegion:
         return distance
 
     def shares(self, indicators: NDArray[np.floating]) -> NDArray[np.float64]:
-        r"""Share of each indicator in the squared distance of one vector, shape (n_indicators,).
+        """Share of each indicator in the squared distance of one vector, shape (n_indicators,)."""
+        return shares_of_distance(indicators - self.mean, self.factor @ self.factor.T)
 
-        The squares of :math:`P^{-1/2} V^{-1/2} (\varphi - \bar g)`, over their sum, P being the correlations and
-        V the variances: of all ways to decorrelate the indicators the one that leaves each most like itself
-        (A. Kessy, A. Lewin, K. Strimmer: Optimal whitening and decorrelation, 2018).
-        """
-        covariance = self.factor @ self.factor.T
-        deviations = np.sqrt(np.diag(covariance))
-        values, vectors = np.linalg.eigh(covariance / np.outer(deviations, deviations))
-        standard = (indicators - self.mean) / deviations
-        apart = np.square(vectors @ ((vectors.T @ standard) / np.sqrt(np.maximum(values, 1e-12))))
-        return np.asarray(apart / max(float(apart.sum()), np.finfo(np.float64).tiny))
+    def deviations(self, indicators: NDArray[np.floating]) -> NDArray[np.float64]:
+        """How far each indicator of one vector lies above normal, in standard deviations."""
+        return np.asarray((indicators - self.mean) / np.linalg.norm(self.factor, axis=1))
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """Return the attributes by name, to be stored in a model file."""
@@ -112,6 +106,25 @@ class Tolerance:
         """The only indicator has all of it."""
         return np.ones(len(indicators))
 
+    def deviations(self, indicators: NDArray[np.floating]) -> NDArray[np.float64]:
+        """How many times the error of normal patches the error is larger than theirs."""
+        return np.asarray(indicators / self.scale - 1, dtype=np.float64)
+
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """Return the attributes by name, to be stored in a model file."""
         return {"scale": self.scale}
+
+
+def shares_of_distance(
+    deviation: NDArray[np.floating], covariance: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    r"""Share of each of several correlated features in the squared Mahalanobis distance of a deviation d.
+
+    The squares of :math:`P^{-1/2} V^{-1/2} d`, over their sum, P being the correlations and V the variances: of
+    all ways to decorrelate features the one that leaves each most like itself (A. Kessy, A. Lewin, K. Strimmer:
+    Optimal whitening and decorrelation, 2018).
+    """
+    spread = np.sqrt(np.diag(covariance))
+    values, vectors = np.linalg.eigh(covariance / np.outer(spread, spread))
+    apart = np.square(vectors @ ((vectors.T @ (deviation / spread)) / np.sqrt(np.maximum(values, 1e-12))))
+    return np.asarray(apart / max(float(apart.sum()), np.finfo(np.float64).tiny))

@@ -104,6 +104,11 @@ class PooledFeatures:
         return self
 
     @property
+    def reach(self) -> int:
+        """How far, in pixels, beyond its own patch a position's features see."""
+        return int(_TRUNCATE * self.smoothing / self.stride + 0.5) * self.stride + self.patch_size
+
+    @property
     def n_derived(self) -> int:
         """Features other than the means."""
         return 3 + len(self._bands)
@@ -114,29 +119,28 @@ class PooledFeatures:
         return sorted({max(1, round(start * self.patch_size**2)) for start in _BAND_STARTS})
 
     def feature_names(self, n_features: int) -> list[str]:
-        """Name each of the features; those of several channels share theirs."""
-        bands = [f"cosine band {number + 1}" for number in range(len(self._bands))]
-        derived = ["contrast", "error", *bands, "diversity of atoms"]
+        """Name each of the features, as `sparsight.inspection.explanations.WORDS` knows them."""
+        names = ("coarse structure", "medium structure", "fine structure")
+        n_bands = len(self._bands)
+        bands = [*names[: n_bands - 1], names[-1]]
+        derived = ["contrast", "error", *bands, "diversity"]
         return ["brightness"] * (n_features - len(derived)) + derived
 
-    def rebuilt(
-        self, image: Observed, corner: tuple[int, int]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], list[tuple[int, float]]]:
-        """A patch, its sparse reconstruction, and the atoms of that with their codes, largest first."""
-        rows, columns = (slice(start, start + self.patch_size) for start in corner)
-        patch = image.pixels[rows, columns]
-        flat = patch.reshape(1, -1)
-        mask = None
-        if image.mask is not None:
-            mask = np.repeat(image.mask[rows, columns].reshape(1, -1), patch[0, 0].size, axis=1)
-        centred, means = _without_means(flat, mask, patch[0, 0].size)
-        codes = np.asarray(self._code(centred, mask, "dense").codes)[0]
-        rebuilt = (codes @ self.dictionary).reshape(*patch.shape[:2], -1) + means
-        largest = [
-            int(k) for k in np.argsort(-np.abs(codes), kind="stable")[:_ATOMS_TO_NAME] if codes[k] != 0
+    def rebuilt(self, window: Observed) -> tuple[NDArray[np.float32], list[tuple[int, float]]]:
+        """Sparse reconstruction of a part of an image, and the atoms of its central patch, largest first."""
+        grid = PatchGrid(window.pixels.shape, self.patch_size, max(1, self.patch_size // 2))
+        n_channels = window.pixels[0, 0].size
+        patches = grid.extract(window.pixels)
+        mask = None if window.mask is None else patch_masks(grid, window.mask, slice(None), n_channels)
+        centred, means = _without_means(patches.reshape(len(patches), -1), mask, n_channels)
+        codes = np.asarray(self._code(centred, mask, "dense").codes)
+        rebuilt = (codes @ self.dictionary).reshape(len(patches), -1, n_channels) + means[:, np.newaxis]
+        central = codes[grid.shape[0] // 2 * grid.shape[1] + grid.shape[1] // 2]
+        largest = np.argsort(-np.abs(central), kind="stable")[
+            : min(_ATOMS_TO_NAME, np.count_nonzero(central))
         ]
-        atoms = [(k, float(codes[k])) for k in largest]
-        return patch.copy(), rebuilt.reshape(patch.shape).astype(np.float32), atoms
+        atoms = [(int(number), float(central[number])) for number in largest]
+        return grid.assemble(rebuilt.reshape(patches.shape).astype(np.float32)), atoms
 
     def grid(self, image: Observed) -> PatchGrid:
         """Positions of the features of an image."""

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsight.coding import orthogonal_matching_pursuit
+from sparsight.coding import Coding, orthogonal_matching_pursuit
 from sparsight.dictionaries import KSVD
 from sparsight.errors import ParameterError
 from sparsight.features import Standardization
+from sparsight.inspection.explanations import Explanation, by_name
 from sparsight.inspection.scorers import (
     PATCHES_AT_A_TIME,
     Fold,
@@ -94,17 +95,20 @@ class ReconstructionScorer:
             mask = None
             if image.mask is not None:
                 mask = patch_masks(grid, image.mask, strip, n_channels)
-            coding = orthogonal_matching_pursuit(
-                self.standardization.apply(patches.reshape(len(patches), -1)),
-                self.dictionary,
-                n_nonzero_coefs=min(self.n_nonzero_coefs, len(self.dictionary)),
-                mask=mask,
-                n_threads=self.n_threads,
-            )
+            coding = self._code(patches, mask)
             rebuilt = self.standardization.invert(coding.codes @ self.dictionary)
             parts.append(rebuilt.reshape(patches.shape))
         rebuilt_image: NDArray[np.float32] = grid.assemble(np.concatenate(parts))
         return rebuilt_image
+
+    def _code(self, patches: NDArray[np.float32], mask: NDArray[np.bool_] | None) -> Coding:
+        return orthogonal_matching_pursuit(
+            self.standardization.apply(patches.reshape(len(patches), -1)),
+            self.dictionary,
+            n_nonzero_coefs=min(self.n_nonzero_coefs, len(self.dictionary)),
+            mask=mask,
+            n_threads=self.n_threads,
+        )
 
     def score(self, image: Observed) -> NDArray[np.float32]:
         """Absolute reconstruction error of every pixel; NaN where not observed."""
@@ -114,6 +118,48 @@ class ReconstructionScorer:
         if image.mask is not None:
             error[image.mask] = np.nan
         return np.asarray(error)
+
+    def explain(self, image: Observed, place: tuple[int, int]) -> Explanation:
+        """How much of the error of the patch that a place is in is one of brightness, and how much of structure.
+
+        The mean error, squared, and the variance of the error add up to the mean squared error.
+        """
+        grid = PatchGrid(image.pixels.shape, self.patch_size, self.stride)
+        # Of the patches that the score was made of, the one that has the place nearest to its centre.
+        row, column = (
+            int(starts[np.argmin(np.abs(starts + (self.patch_size - 1) / 2 - at))])
+            for starts, at in zip((grid.rows, grid.columns), place, strict=True)
+        )
+        n_channels = image.pixels[0, 0].size
+        window = image.part(slice(row, row + self.patch_size), slice(column, column + self.patch_size))
+        mask = (
+            None
+            if window.mask is None
+            else patch_masks(
+                PatchGrid(window.pixels.shape, self.patch_size), window.mask, slice(None), n_channels
+            )
+        )
+        coding = self._code(window.pixels[np.newaxis], mask)
+        rebuilt = self.standardization.invert(coding.codes @ self.dictionary).reshape(window.pixels.shape)
+        error = (window.pixels - rebuilt).reshape(self.patch_size**2, -1).astype(np.float64)
+        if window.mask is not None:
+            error = error[~window.mask.ravel()]
+        means, variances = error.mean(axis=0), error.var(axis=0)
+        shares = np.array([np.square(means).sum(), variances.sum()])
+        codes = np.asarray(coding.codes)[0]
+        used = np.argsort(-np.abs(codes), kind="stable")[: np.count_nonzero(codes)]
+        return Explanation(
+            (row, column),
+            *by_name(
+                ("level", "structure"),
+                shares[np.newaxis] / max(float(shares.sum()), 1e-12),
+                np.array([[means[np.argmax(np.abs(means))], np.sqrt(variances.mean())]]),
+            ),
+            scales={1.0: float(codes.any())},
+            atoms=[(int(number), float(codes[number])) for number in used],
+            patch=window.pixels.copy(),
+            reconstruction=rebuilt.astype(np.float32),
+        )
 
     def notes(self) -> dict[str, Any]:
         """What a user should know of the model: nothing that its parameters do not say."""

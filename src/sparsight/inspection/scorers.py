@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsight.errors import ParameterError
+from sparsight.inspection.explanations import Explanation
 from sparsight.patches import PatchGrid
 
 Progress = Callable[[int, int, str], None]
@@ -37,6 +38,29 @@ class Observed:
         n_pixels: int = self.pixels.shape[0] * self.pixels.shape[1]
         return n_pixels - (0 if self.mask is None else int(self.mask.sum()))
 
+    def part(self, rows: slice, columns: slice) -> Observed:
+        """Some rows and columns, by reference."""
+        return replace(
+            self,
+            pixels=self.pixels[rows, columns],
+            mask=None if self.mask is None else self.mask[rows, columns],
+        )
+
+    def around(self, place: tuple[int, int], reach: int, step: int) -> tuple[Observed, tuple[int, int]]:
+        """All within `reach` of a place, cut at multiples of `step`; and its first row and column."""
+        starts = [max(0, (at - reach) // step * step) for at in place]
+        rows, columns = (slice(start, at + reach + 1) for start, at in zip(starts, place, strict=True))
+        return self.part(rows, columns), (starts[0], starts[1])
+
+    def window(self, place: tuple[int, int], side: int) -> tuple[Observed, tuple[int, int]]:
+        """Square with a place at its centre, or as near to it as fits; and its first row and column."""
+        starts = [
+            min(max(at - side // 2, 0), max(0, length - side))
+            for at, length in zip(place, self.pixels.shape[:2], strict=True)
+        ]
+        rows, columns = (slice(start, start + side) for start in starts)
+        return self.part(rows, columns), (starts[0], starts[1])
+
     def strips(self) -> list[Observed]:
         """Cut across the longer side into eight strips, or fewer when they would be narrow; at least two."""
         axis = int(self.pixels.shape[1] > self.pixels.shape[0])
@@ -44,7 +68,7 @@ class Observed:
         n_strips = min(8, max(2, length // _NARROWEST_STRIP))
         borders = [length * number // n_strips for number in range(n_strips + 1)]
         cuts = [(slice(None),) * axis + (slice(*ends),) for ends in pairwise(borders)]
-        strips = [Observed(self.pixels[cut], None if self.mask is None else self.mask[cut]) for cut in cuts]
+        strips = [self.part(*cut, *(slice(None),) * (2 - len(cut))) for cut in cuts]
         return [strip for strip in strips if strip.n_observed]
 
 
@@ -80,6 +104,10 @@ class Scorer(Protocol):
 
     def score(self, image: Observed) -> NDArray[np.float32]:
         """Score map of shape (height, width); NaN where not observed."""
+        ...
+
+    def explain(self, image: Observed, place: tuple[int, int]) -> Explanation:
+        """What makes the surroundings of a place anomalous, or normal."""
         ...
 
     def notes(self) -> dict[str, Any]:
