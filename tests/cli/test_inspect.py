@@ -65,6 +65,18 @@ def test_results_agree_with_the_truth(sparsight, data, found):
     assert results["model"]["threshold"] == AnomalyDetector.load(data / "model.sparsight").threshold_
 
 
+def test_it_is_said_what_speaks_for_each_defect(sparsight, data, found):
+    ended = sparsight("inspect", data / "model.sparsight", data / "new", "-o", found)
+    (cut,) = (image for image in results_in(found)["images"] if image["name"] == "cut")
+    (defect,) = cut["defects"]
+    reason = defect["explanation"]["reason"]
+    assert reason in ("brighter than rebuilt", "structure that is not rebuilt")
+    assert reason in " ".join(ended.out.split())
+    assert reason in (found / "defects.csv").read_text(encoding="utf-8-sig")
+    assert reason in (found / "report.html").read_text(encoding="utf-8")
+    assert len(defect["explanation"]["corner"]) == 2
+
+
 def test_images_of_the_same_name_keep_apart(sparsight, files_in, tmp_path, data, found, write_damaged):
     files = [
         tmp_path / "monday" / "part.png",

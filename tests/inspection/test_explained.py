@@ -43,18 +43,19 @@ def explained(detector, image):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "told", "summary"),
     [
-        ("bright", "brighter than normal"),
-        ("dark", "darker than normal"),
-        ("rough", "harder to rebuild"),
-        ("smooth", "smoother in its"),
+        ("bright", "brighter than normal", None),
+        ("dark", "darker than normal", None),
+        ("rough", "harder to rebuild", "harder to rebuild than normal"),
+        ("smooth", "less coarse structure", "smoother than normal"),
     ],
 )
-def test_what_differs_is_what_is_named(detector, change, told):
+def test_what_differs_is_what_is_named(detector, change, told, summary):
     explanation = explained(detector, damaged(change))
     said = [in_words(name, explanation.deviations[name]) for name in list(explanation.indicators)[:2]]
     assert any(words.startswith(told) for words in said), explanation
+    assert summary in (None, explanation.reason)
     assert sum(explanation.indicators.values()) == pytest.approx(1)
     assert sum(explanation.scales.values()) == pytest.approx(1)
     assert set(explanation.scales) == {1.0, 0.5}
@@ -65,7 +66,7 @@ def test_what_differs_is_what_is_named(detector, change, told):
 def test_the_patch_stands_beside_its_best_sparse_reconstruction(detector):
     image = damaged("bright")
     explanation = explained(detector, image)
-    (row, column), side = explanation.corner, detector.scorer_.resolution
+    (row, column), side = explanation.corner, 2 * detector.scorer_.resolution
     np.testing.assert_array_equal(explanation.patch, image[row : row + side, column : column + side])
     assert row < 80 < row + side
     assert column < 110 < column + side

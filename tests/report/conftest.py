@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sparsight.images import as_image
-from sparsight.inspection import Inspection, find_defects
+from sparsight.inspection import Explanation, Inspection, find_defects
 
 THRESHOLD = 2.0
 
@@ -25,6 +25,23 @@ def make_inspection():
         return Inspection(image, scores, THRESHOLD, mask, defects, 0.25)
 
     return make
+
+
+@pytest.fixture
+def explanation():
+    """What a detector says of the spot of such an image."""
+    patch = np.full((8, 8), 60, np.float32)
+    patch[2:5, 2:6] = 90
+    return Explanation(
+        corner=(18, 41),
+        indicators={"brightness": 0.6, "contrast": 0.3, "error": 0.1},
+        deviations={"brightness": 5.0, "contrast": 0.2, "error": 2.0},
+        scales={1.0: 0.25, 0.5: 0.75},
+        atoms=[(3, 12.5), (7, -2.0)],
+        patch=patch,
+        reconstruction=np.full((8, 8), 62, np.float32),
+        judged_at=0.76,
+    )
 
 
 @pytest.fixture

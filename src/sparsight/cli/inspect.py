@@ -52,7 +52,8 @@ def inspect(
       NAME_score.tif     raw scores
 
     [bold]and for the run[/bold]
-      report.html        one page that holds all it shows, to hand on
+      report.html        one page that holds all it shows, with what speaks
+                         for the strongest defects, to hand on
       results.csv        a row for each image
       defects.csv        a row for each defect
       results.json       all of it, for programs
@@ -113,10 +114,11 @@ def _inspect_all(
                 height, width = image.pixels.shape[:2]
                 mask = None if part is None else read_mask(part, (height, width))
                 inspection = detector.inspect(image, mask, threshold=threshold)
+                explanations = detector.explain(inspection, mask, at_most=run.n_explained)
             except SparsightError as error:
                 run.add_failure(name, file, str(error))
             else:
-                run.add(name, file, inspection)
+                run.add(name, file, inspection, explanations)
 
 
 def _keep_apart(files: list[Path], output: Path) -> None:
@@ -153,6 +155,7 @@ def _print(run: InspectionRun, report: Path) -> None:
     sized = any(record.area_um2 is not None for record in done)
     for figure in ("defects", "area", *(["area, µm²"] if sized else []), "peak / threshold"):
         table.add_column(figure, justify="right")
+    table.add_column("strongest defect", overflow="fold")
     for record in done[:MAX_ROWS]:
         table.add_row(
             escape(record.name),
@@ -161,6 +164,7 @@ def _print(run: InspectionRun, report: Path) -> None:
             percent(record.area_fraction or 0.0),
             *([f"{record.area_um2:.4g}" if record.area_um2 is not None else "–"] if sized else []),
             f"{record.peak_over_threshold:.2f}",
+            record.defects[0]["explanation"]["reason"].removesuffix(" than normal") if record.defects else "",
         )
     if done:
         show(table)

@@ -16,31 +16,33 @@ WORDS: dict[str, tuple[str, str, str | None]] = {
     "colour": ("another colour than normal", "another colour than normal", "colour"),
     "contrast": ("more contrast than normal", "less contrast than normal", "contrast"),
     "coarse structure": (
-        "rougher in its coarse structure",
-        "smoother in its coarse structure",
+        "more coarse structure than normal",
+        "less coarse structure than normal",
         "coarse structure",
     ),
     "medium structure": (
-        "rougher in its medium structure",
-        "smoother in its medium structure",
+        "more medium structure than normal",
+        "less medium structure than normal",
         "medium structure",
     ),
-    "fine structure": ("rougher in its fine structure", "smoother in its fine structure", "fine structure"),
-    "error": (
-        "harder to rebuild from normal patterns",
-        "easier to rebuild than normal",
-        "error of rebuilding",
+    "fine structure": (
+        "more fine structure than normal",
+        "less fine structure than normal",
+        "fine structure",
     ),
-    "diversity": ("more patterns mixed than normal", "fewer patterns than normal", "number of patterns"),
-    "sparsity": (
-        "takes more of the patterns than normal",
-        "takes less of the patterns than normal",
-        "size of codes",
+    "roughness": ("rougher than normal", "smoother than normal", "structure"),
+    "error": ("harder to rebuild than normal", "easier to rebuild than normal", "error of rebuilding"),
+    "diversity": (
+        "more mixed patterns than normal",
+        "more alike patterns than normal",
+        "mixture of patterns",
     ),
+    "sparsity": ("takes more patterns than normal", "takes fewer patterns than normal", "number of patterns"),
     "spread": ("mixes more scales than normal", "mixes fewer scales than normal", "mixture of scales"),
-    "level": ("brighter than normal patterns can be", "darker than normal patterns can be", None),
-    "structure": ("structure that normal patterns lack", "structure that normal patterns lack", None),
+    "level": ("brighter than rebuilt", "darker than rebuilt", None),
+    "structure": ("structure that is not rebuilt", "structure that is not rebuilt", None),
 }
+_STRUCTURE = ("contrast", "coarse structure", "medium structure", "fine structure")
 _UNUSUAL = 1.5
 
 
@@ -93,16 +95,42 @@ class Explanation:
 
     @property
     def reason(self) -> str:
-        """What the main indicator says, in words."""
-        return in_words(self.main_indicator, self.deviations[self.main_indicator])
+        """What speaks most, in words; how rough a place is counts once, whatever the size of its structure."""
+        return self._summary[0]
+
+    @property
+    def share(self) -> float:
+        """Share of that in the distance from normal."""
+        return self._summary[1]
+
+    def says(self, indicator: str) -> str:
+        """What an indicator says, in words."""
+        return in_words(indicator, self.deviations[indicator], alone=len(self.indicators) == 1)
+
+    @property
+    def _summary(self) -> tuple[str, float]:
+        main = self.main_indicator
+        structure = {name: share for name, share in self.indicators.items() if name in _STRUCTURE}
+        if structure:
+            largest = max(structure, key=structure.__getitem__)
+            roughness = sum(structure.values())
+            if self.deviations[largest] < 0 and self.deviations["error"] < 0:
+                # Where there is less to rebuild, less is left over.
+                structure["error"] = self.indicators["error"]
+                roughness += structure["error"]
+            clear = abs(self.deviations[largest]) >= _UNUSUAL
+            if main in structure or (clear and roughness > self.indicators[main]):
+                return in_words("roughness", self.deviations[largest]), roughness
+        return self.says(main), self.indicators[main]
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the pictures, JSON-able."""
         scale = self.main_scale
         return {
             "reason": self.reason,
+            "share": self.share,
             "indicator": self.main_indicator,
-            "share": self.indicators[self.main_indicator],
+            "indicator_share": self.indicators[self.main_indicator],
             "scale": scale,
             "scale_share": None if scale is None else self.scales[scale],
             "judged_at": self.judged_at,
@@ -114,25 +142,27 @@ class Explanation:
         }
 
     def __str__(self) -> str:
-        said = f"{self.reason} ({self.indicators[self.main_indicator]:.0%})"
+        said = f"{self.reason} ({self.share:.0%})"
         if self.main_scale is not None:
             said += f", at scale {self.main_scale:g} ({self.scales[self.main_scale]:.0%})"
         return said
 
 
-def in_words(indicator: str, deviation: float) -> str:
-    """Say what an indicator tells that lies so many standard deviations above normal.
+def in_words(indicator: str, deviation: float, *, alone: bool = False) -> str:
+    """Say what an indicator tells that lies so many standard deviations above normal, alone or with others.
+
+    What is neither high nor low by itself speaks only because it does not go with the others.
 
     Examples
     --------
     >>> in_words("brightness", -4.0)
     'darker than normal'
     >>> in_words("brightness", 0.3)
-    'brightness that does not go with the rest'
+    'unusual brightness'
     """
     above, below, measured = WORDS.get(indicator, (f"more {indicator}", f"less {indicator}", indicator))
-    if measured is not None and abs(deviation) < _UNUSUAL:
-        return f"{measured} that does not go with the rest"
+    if measured is not None and not alone and abs(deviation) < _UNUSUAL:
+        return f"unusual {measured}"
     return above if deviation > 0 else below
 
 

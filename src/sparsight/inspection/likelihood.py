@@ -193,7 +193,7 @@ class LikelihoodScorer:
         vector = ratio.marginals.apply(features[np.newaxis])[0].reshape(len(self.levels), -1)
         shares = ratio.normal.shares(vector.ravel()).reshape(vector.shape)
         names = self.levels[0].feature_names(vector.shape[1])
-        window, corner = image.window(place, self.resolution)
+        window, corner = image.window(place, 2 * self.resolution)
         reconstruction, atoms = self.levels[0].rebuilt(window)
         return Explanation(
             corner,

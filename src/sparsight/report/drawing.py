@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from sparsight.inspection import Inspection
 
 Rgb = NDArray[np.uint8]
+Levels = tuple[float, float]
+"""Values shown as black and as white."""
 
 _TINT = 0.35
+_PIXELS_TO_MEASURE = 4_000_000
 
 
 def view(image: Image) -> Rgb:
@@ -26,16 +29,27 @@ def view(image: Image) -> Rgb:
     part of their range: their darkest and brightest thousandth become black and white. Images of
     neither one nor three channels are shown as the mean of their channels.
     """
-    pixels = image.pixels if image.pixels.ndim == 3 else image.pixels[:, :, np.newaxis]
-    if pixels.shape[2] != 3:
-        pixels = pixels.mean(axis=2, keepdims=True) if pixels.shape[2] > 1 else pixels
-    if pixels.dtype == np.uint8:
-        low, high = image.intensity_range
-    else:
-        low, high = (float(level) for level in np.quantile(pixels, (0.001, 0.999)))
-    levels = (pixels.astype(np.float32) - low) * (255 / max(high - low, 1e-30))
-    shades = np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
-    return np.ascontiguousarray(np.broadcast_to(shades, (*shades.shape[:2], 3)))
+    return shades(image.pixels, levels_of(image, stretched=image.pixels.dtype != np.uint8))
+
+
+def levels_of(image: Image, *, stretched: bool) -> Levels:
+    """What becomes black and white: the image's range or, stretched, its extreme thousandths."""
+    if not stretched:
+        return image.intensity_range
+    step = max(1, int(np.sqrt(image.pixels.size / _PIXELS_TO_MEASURE)))
+    low, high = (float(level) for level in np.quantile(image.pixels[::step, ::step], (0.001, 0.999)))
+    return low, high
+
+
+def shades(pixels: NDArray[Any], levels: Levels) -> Rgb:
+    """8-bit RGB of pixels, shape (height, width[, channels])."""
+    low, high = levels
+    pixels = pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]
+    if pixels.shape[2] not in (1, 3):
+        pixels = pixels.mean(axis=2, keepdims=True)
+    scaled = (pixels.astype(np.float32) - np.float32(low)) * np.float32(255 / max(high - low, 1e-30))
+    picture = np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(picture, (*picture.shape[:2], 3)))
 
 
 def heat_map(inspection: Inspection) -> Rgb:

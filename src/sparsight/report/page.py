@@ -12,6 +12,7 @@ import jinja2
 import sparsight
 
 from .colours import TOP, colour_bar, scale_position
+from .evidence import Evidence
 from .histogram import ScoreHistogram
 from .model_card import caution, counted, facts, percent, promise
 from .records import ImageRecord
@@ -23,14 +24,24 @@ if TYPE_CHECKING:
 MAX_DEFECTS_SHOWN = 12
 """Rows of a defect table before the rest is folded away."""
 
+N_EVIDENCE_OPEN = 3
+"""Explained defects of an image before the rest is folded away."""
+
 
 @dataclass(frozen=True)
 class ReportEntry:
-    """One image in the report: figures, small pictures, and how its scores spread."""
+    """One image in the report: figures, small pictures, how its scores spread, and what speaks for its defects."""
 
     record: ImageRecord
     thumbnails: Thumbnails | None = None
     histogram: ScoreHistogram = field(default_factory=ScoreHistogram)
+    evidence: list[Evidence] = field(default_factory=list)
+
+    @property
+    def n_bytes(self) -> int:
+        """Room that the pictures take in the page."""
+        small = self.thumbnails.n_bytes if self.thumbnails else 0
+        return small + sum(each.n_bytes for each in self.evidence)
 
 
 def render_report(run: InspectionRun) -> str:
@@ -53,6 +64,7 @@ def render_report(run: InspectionRun) -> str:
         caution=caution(run.card),
         facts=facts(run.card),
         max_defects_shown=MAX_DEFECTS_SHOWN,
+        n_evidence_open=N_EVIDENCE_OPEN,
         top=TOP,
     )
 
@@ -61,7 +73,7 @@ def _within_budget(entries: list[ReportEntry]) -> list[ReportEntry]:
     """The first entries whose pictures fit the page; the others stand in the table only."""
     room = PICTURE_BUDGET
     for index, entry in enumerate(entries):
-        room -= entry.thumbnails.n_bytes if entry.thumbnails else 0
+        room -= entry.n_bytes
         if room < 0:
             return entries[:index]
     return entries

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from sparsight.files import atomic_path
 from .colours import over_threshold
 
 if TYPE_CHECKING:
-    from sparsight.inspection import Inspection
+    from sparsight.inspection import Explanation, Inspection
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,14 @@ class ImageRecord:
 
     @classmethod
     def from_inspection(
-        cls, name: str, file: Path, inspection: Inspection, outputs: dict[str, str]
+        cls,
+        name: str,
+        file: Path,
+        inspection: Inspection,
+        outputs: dict[str, str],
+        explanations: Sequence[Explanation] = (),
     ) -> ImageRecord:
-        """Take the figures of an inspection."""
+        """Take the figures of an inspection, and of the explanations of its first defects."""
         area = int(inspection.mask.sum())
         pixel_size = inspection.pixel_size_um
         height, width = inspection.mask.shape
@@ -92,7 +98,10 @@ class ImageRecord:
             threshold=inspection.threshold,
             seconds=inspection.seconds,
             outputs=outputs,
-            defects=[asdict(defect) for defect in inspection.defects],
+            defects=[
+                {**asdict(defect), "explanation": None if explained is None else explained.to_dict()}
+                for defect, explained in zip_longest(inspection.defects, explanations)
+            ],
         )
 
 
@@ -158,6 +167,15 @@ def write_defect_table(path: Path, records: Iterable[ImageRecord]) -> None:
         "area_um2",
         "peak_score",
         "mean_score",
+        "peak_row",
+        "peak_column",
+        "reason",
+        "reason_share",
+        "indicator",
+        "indicator_share",
+        "scale",
+        "scale_share",
+        "judged_at",
     ]
     rows = [
         [
@@ -165,12 +183,19 @@ def write_defect_table(path: Path, records: Iterable[ImageRecord]) -> None:
             defect["label"],
             *defect["centroid"],
             *defect["bounding_box"],
-            *(defect[name] for name in header[8:]),
+            *(defect[name] for name in ("area_px", "area_um2", "peak_score", "mean_score")),
+            *defect["peak"],
+            *_reason(defect["explanation"]),
         ]
         for record in records
         for defect in record.defects
     ]
     _write_table(path, header, rows)
+
+
+def _reason(explanation: dict[str, Any] | None) -> list[Any]:
+    names = ("reason", "share", "indicator", "indicator_share", "scale", "scale_share", "judged_at")
+    return [None if explanation is None else explanation[name] for name in names]
 
 
 def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -12,13 +13,14 @@ from sparsight.files import atomic_path
 from sparsight.images import write_image
 
 from .drawing import heat_map, overlay
+from .evidence import evidence, how_many_to_explain
 from .histogram import ScoreHistogram
 from .page import ReportEntry, render_report
 from .records import ImageRecord, write_defect_table, write_image_table, write_json
 from .thumbnails import Thumbnails, thumbnail_side
 
 if TYPE_CHECKING:
-    from sparsight.inspection import Inspection
+    from sparsight.inspection import Explanation, Inspection
 
 
 class InspectionRun:
@@ -32,17 +34,32 @@ class InspectionRun:
         Description of the model, see :func:`~sparsight.report.model_card.model_card`.
     n_images
         About how many images there will be: the more, the smaller their pictures in the report.
+
+    Attributes
+    ----------
+    n_explained
+        Of how many defects of each image the report has room to say why they were found.
     """
 
     def __init__(self, folder: Path, card: dict[str, Any], n_images: int) -> None:
         self.folder = folder
         self.thumbnail_side = thumbnail_side(n_images)
+        self.n_explained = how_many_to_explain(n_images)
         self.card = card
         self.started = datetime.now().astimezone()
         self.entries: list[ReportEntry] = []
 
-    def add(self, name: str, file: Path, inspection: Inspection) -> ImageRecord:
-        """Write overlay, mask and scores of an image, and keep its figures for the report."""
+    def add(
+        self,
+        name: str,
+        file: Path,
+        inspection: Inspection,
+        explanations: Sequence[Explanation] = (),
+    ) -> ImageRecord:
+        """Write overlay, mask and scores of an image, and keep its figures for the report.
+
+        `explanations` are those of the first defects, `n_explained` of them or fewer.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         outputs = {
             "overlay": f"{name}_overlay.png",
@@ -58,12 +75,13 @@ class InspectionRun:
             inspection.score_map,
             pixel_size_um=inspection.pixel_size_um,
         )
-        record = ImageRecord.from_inspection(name, file, inspection, outputs)
+        record = ImageRecord.from_inspection(name, file, inspection, outputs, explanations)
         self.entries.append(
             ReportEntry(
                 record,
                 Thumbnails.of(inspection, self.thumbnail_side),
                 ScoreHistogram.of(inspection.score_map, inspection.threshold),
+                evidence(inspection.image, inspection.defects, explanations),
             )
         )
         return record
