@@ -48,7 +48,7 @@ void solve_codes(const GreedyState<T>& s, std::int64_t k, std::int64_t count) {
 // `fixed_n` is n where it is known to the compiler, else -1.
 template <class T, bool order_recursive, int fixed_n>
 std::int64_t project_out(const T* gram_row, const T* lower, std::int64_t given_n, T target, std::int64_t padded_atoms,
-                         T* directions, T* correlation, T* outside) {
+                         T* directions, T* correlation, const T* outside_before, T* outside) {
   constexpr int L = Lanes<T>::count;
   const std::int64_t n = fixed_n >= 0 ? fixed_n : given_n;
   const T scale = T(1) / lower[n];
@@ -73,7 +73,7 @@ std::int64_t project_out(const T* gram_row, const T* lower, std::int64_t given_n
       a[u] = load(correlation + at) - target * v[u];
       store(correlation + at, a[u]);
       if (order_recursive) {
-        w[u] = load(outside + at) - v[u] * v[u];
+        w[u] = load(outside_before + at) - v[u] * v[u];
         store(outside + at, w[u]);
       }
     }
@@ -110,18 +110,14 @@ class Pursuit {
         s_(take_state<T>(scratch, problem.max_nonzero)) {}
 
   // Takes up a patch. `correlation` (with all atoms) is overwritten.
-  void begin(const T* patch, T* correlation, std::int64_t row) {
+  void begin(const T* patch, T* correlation) {
     patch_ = patch;
     correlation_ = correlation;
-    row_ = row;
     count_ = 0;
     energy_ = rest_ = dot(patch, patch, d_.n_features);
     floor_ = relative_floor_ * square_root(energy_);
-    if (order_recursive)
-      __builtin_memcpy(outside_, d_.squared_norms, static_cast<std::size_t>(d_.padded_atoms) * sizeof(T));
-    atom_ = energy_ <= problem_.tolerance
-                ? -1
-                : choose_first<T, order_recursive>(correlation_, outside_, d_.padded_atoms);
+    // At first the norms of all atoms are one, and both rules the same.
+    atom_ = energy_ <= problem_.tolerance ? -1 : choose_first<T, false>(correlation_, nullptr, d_.padded_atoms);
     prefetch_gram();
   }
 
@@ -143,8 +139,9 @@ class Pursuit {
     rest_ -= target * target;
     ++count_;
     if (within_tolerance() || count_ == k) return false;
+    const T* outside_before = count_ == 1 ? d_.squared_norms : outside_;
     atom_ = projection_step<T, order_recursive>(count_ - 1)(d_.gram + atom_ * padded, lower, count_ - 1, target, padded,
-                                                            directions_, correlation_, outside_);
+                                                            directions_, correlation_, outside_before, outside_);
     prefetch_gram();
     return true;
   }
@@ -153,10 +150,10 @@ class Pursuit {
   const std::int32_t* support() const { return s_.support; }
   std::int64_t count() const { return count_; }
 
-  void finish(const Output<T>& out, SparseSink<T>* sink) {
+  void finish(std::int64_t row, const Output<T>& out, SparseSink<T>* sink) {
     solve_codes(s_, problem_.max_nonzero, count_);
     const T squared = squared_residual(d_, patch_, s_.support, s_.codes, count_);
-    emit(d_, row_, s_.support, s_.codes, count_, square_root(squared), out, sink);
+    emit(d_, row, s_.support, s_.codes, count_, square_root(squared), out, sink);
   }
 
  private:
@@ -182,36 +179,45 @@ class Pursuit {
   GreedyState<T> s_;
   const T* patch_ = nullptr;
   T* correlation_ = nullptr;
-  std::int64_t row_ = 0, count_ = 0, atom_ = -1;
+  std::int64_t count_ = 0, atom_ = -1;
   T energy_ = 0, rest_ = 0, floor_ = 0;
 };
 
-// Patches of a tile are pursued two at a time, turn by turn, so that one's memory accesses and long chains of
+// Pursues patches 0, 1, …, count − 1 two at a time, turn by turn, so that one's memory accesses and long chains of
 // dependent operations hide behind the other's.
-template <class T, bool order_recursive>
-void pursue_tile(const GreedyProblem<T>& problem, const Tile<T>& tile, const Output<T>& out, SparseSink<T>* sink,
-                 Scratch& scratch) {
-  const Dictionary<T>& d = problem.dictionary;
-  T* patches = scratch.take<T>(usual_tile_rows * d.n_features);
-  T* correlations = scratch.take<T>(usual_tile_rows * d.padded_atoms);
-  Pursuit<T, order_recursive> one(problem, scratch), other(problem, scratch);
-  if (tile.count == 0) return;
-  load_tile(tile, d.n_features, patches);
-  product(patches, round_up(tile.count, block_rows), d.panels, d.padded_atoms, d.n_features, correlations);
-  const auto begin = [&](Pursuit<T, order_recursive>& pursuit, std::int64_t i) {
-    pursuit.begin(patches + i * d.n_features, correlations + i * d.padded_atoms, tile.rows[i]);
-  };
-  for (std::int64_t i = 0; i < tile.count; i += 2) {
-    const bool pair = i + 1 < tile.count;
+template <class Search, class Begin, class Finish>
+SPARSIGHT_INLINE void pursue_in_pairs(Search& one, Search& other, std::int64_t count, const Begin& begin,
+                                      const Finish& finish) {
+  for (std::int64_t i = 0; i < count; i += 2) {
+    const bool pair = i + 1 < count;
     begin(one, i);
     if (pair) begin(other, i + 1);
     for (bool go_one = true, go_other = pair; go_one || go_other;) {
       if (go_one) go_one = one.advance();
       if (go_other) go_other = other.advance();
     }
-    one.finish(out, sink);
-    if (pair) other.finish(out, sink);
+    finish(one, i);
+    if (pair) finish(other, i + 1);
   }
+}
+
+template <class T, bool order_recursive>
+void pursue_tile(const GreedyProblem<T>& problem, const Tile<T>& tile, const Output<T>& out, SparseSink<T>* sink,
+                 Scratch& scratch) {
+  using Search = Pursuit<T, order_recursive>;
+  const Dictionary<T>& d = problem.dictionary;
+  T* patches = scratch.take<T>(usual_tile_rows * d.n_features);
+  T* correlations = scratch.take<T>(usual_tile_rows * d.padded_atoms);
+  Search one(problem, scratch), other(problem, scratch);
+  if (tile.count == 0) return;
+  load_tile(tile, d.n_features, patches);
+  product(patches, round_up(tile.count, block_rows), d.panels, d.padded_atoms, d.n_features, correlations);
+  pursue_in_pairs(
+      one, other, tile.count,
+      [&](Search& search, std::int64_t i) {
+        search.begin(patches + i * d.n_features, correlations + i * d.padded_atoms);
+      },
+      [&](Search& search, std::int64_t i) { search.finish(tile.rows[i], out, sink); });
 }
 
 }  // namespace

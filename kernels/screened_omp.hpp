@@ -8,6 +8,7 @@
 #pragma once
 
 #include "omp.hpp"
+#include "refit.hpp"
 
 namespace sparsight {
 namespace {
@@ -16,115 +17,118 @@ namespace {
 // about 1e-7 of the norm, could then change the choice between atoms that differ by more than 1e-4.
 constexpr float least_screened_correlation = 1e-3f;
 
-template <bool order_recursive>
-class ScreenedPursuit {
- public:
-  ScreenedPursuit(const GreedyProblem<double>& problem, const GreedyProblem<float>& screening, Scratch& scratch)
-      : problem_(problem),
-        d_(problem.dictionary),
-        screened_(screening, scratch, least_screened_correlation),
-        whole_(problem, scratch),
-        s_(take_state<double>(scratch, problem.max_nonzero)),
-        correlation_(scratch.take<double>(d_.padded_atoms)) {}
-
-  void begin(const double* patch, const float* single_patch, float* correlation, std::int64_t row) {
-    patch_ = patch;
-    row_ = row;
-    screened_.begin(single_patch, correlation, row);
-  }
-
-  bool advance() { return screened_.advance(); }
-
-  void finish(const Output<double>& out, SparseSink<double>* sink) {
-    const std::int64_t k = problem_.max_nonzero;
-    if (screened_.count() < k || !factorize()) return pursue_whole(out, sink);
-    solve_codes(s_, k, k);
-    const double squared = squared_residual(d_, patch_, s_.support, s_.codes, k);
-    emit(d_, row_, s_.support, s_.codes, k, square_root(squared), out, sink);
-  }
-
- private:
-  // Cholesky factor of the Gram matrix of the chosen atoms, and L z = their correlations with the patch.
-  bool factorize() {
-    const std::int64_t k = problem_.max_nonzero;
-    for (std::int64_t n = 0; n < k; ++n) {
-      const std::int32_t atom = screened_.support()[n];
-      s_.support[n] = atom;
-      const double* gram_row = d_.gram + atom * d_.padded_atoms;
-      double* lower = s_.lower + n * k;
-      double norm = 1, target = dot(d_.atoms + atom * d_.n_features, patch_, d_.n_features);
-      for (std::int64_t m = 0; m < n; ++m) {
-        const double* other = s_.lower + m * k;
-        double sum = gram_row[s_.support[m]];
-        for (std::int64_t l = 0; l < m; ++l) sum -= lower[l] * other[l];
-        lower[m] = sum / other[m];
-        norm -= lower[m] * lower[m];
-        target -= lower[m] * s_.target[m];
-      }
-      if (!(norm > dependent<float>)) return false;
-      lower[n] = square_root(norm);
-      s_.target[n] = target / lower[n];
-    }
-    return true;
-  }
-
-  void pursue_whole(const Output<double>& out, SparseSink<double>* sink) {
-    for (std::int64_t j = 0; j < d_.padded_atoms; ++j)
-      correlation_[j] = dot(d_.atoms + j * d_.n_features, patch_, d_.n_features);
-    whole_.begin(patch_, correlation_, row_);
-    while (whole_.advance()) {
-    }
-    whole_.finish(out, sink);
-  }
-
-  const GreedyProblem<double>& problem_;
-  const Dictionary<double>& d_;
-  Pursuit<float, order_recursive> screened_;
-  Pursuit<double, order_recursive> whole_;
-  GreedyState<double> s_;
-  double* correlation_;
-  const double* patch_ = nullptr;
-  std::int64_t row_ = 0;
-};
-
 // To single precision, at unit norm so that nothing overflows or vanishes.
-inline __attribute__((always_inline)) void to_single(const double* patch, std::int64_t n, float* out) {
+SPARSIGHT_INLINE void to_single(const double* patch, std::int64_t n, float* out) {
   const double norm = square_root(dot(patch, patch, n));
   const double scale = norm > 0 ? 1 / norm : 0;
   for (std::int64_t p = 0; p < n; ++p) out[p] = static_cast<float>(scale * patch[p]);
 }
 
 template <bool order_recursive>
+class ScreenedTile {
+ public:
+  ScreenedTile(const GreedyProblem<double>& problem, Scratch& scratch)
+      : k_(problem.max_nonzero),
+        d_(problem.dictionary),
+        single_(*problem.screening),
+        screening_{single_, k_, -1.0f, order_recursive, nullptr},
+        one_(screening_, scratch, least_screened_correlation),
+        other_(screening_, scratch, least_screened_correlation),
+        whole_(problem, scratch),
+        refit_(d_, k_, scratch),
+        patches_(scratch.take<float>(usual_tile_rows * d_.n_features)),
+        correlations_(scratch.take<float>(usual_tile_rows * single_.padded_atoms)),
+        support_(scratch.take<std::int32_t>(usual_tile_rows * k_)),
+        codes_(scratch.take<double>(usual_tile_rows * k_)),
+        exact_(scratch.take<double>(d_.padded_atoms)) {}
+
+  void run(const Tile<double>& tile, const Output<double>& out, SparseSink<double>* sink) {
+    choose(tile);
+    compute_codes(tile);
+    for (std::int64_t i = 0; i < tile.count; ++i) {
+      const double* patch = patch_of(tile, i);
+      if (!settled_[i]) {
+        pursue_whole(patch, tile.rows[i], out, sink);
+        continue;
+      }
+      std::int32_t* support = support_ + i * k_;
+      double* codes = codes_ + i * k_;
+      const double squared = squared_residual(d_, patch, support, codes, k_);
+      emit(d_, tile.rows[i], support, codes, k_, square_root(squared), out, sink);
+    }
+  }
+
+ private:
+  using Search = Pursuit<float, order_recursive>;
+
+  const double* patch_of(const Tile<double>& tile, std::int64_t i) const {
+    return tile.patches + tile.rows[i] * d_.n_features;
+  }
+
+  // The atoms of all patches, in single precision.
+  void choose(const Tile<double>& tile) {
+    const std::int64_t features = d_.n_features, padded = single_.padded_atoms;
+    const std::int64_t rows = round_up(tile.count, block_rows);
+    for (std::int64_t i = 0; i < tile.count; ++i) to_single(patch_of(tile, i), features, patches_ + i * features);
+    for (std::int64_t p = tile.count * features; p < rows * features; ++p) patches_[p] = 0;
+    product(patches_, rows, single_.panels, padded, features, correlations_);
+    pursue_in_pairs(
+        one_, other_, tile.count,
+        [&](Search& search, std::int64_t i) {
+          search.begin(patches_ + i * features, correlations_ + i * padded);
+        },
+        [&](Search& search, std::int64_t i) {
+          settled_[i] = search.count() == k_;
+          for (std::int64_t n = 0; n < search.count(); ++n) support_[i * k_ + n] = search.support()[n];
+          if (settled_[i]) refit_.prefetch(search.support());
+        });
+  }
+
+  // In double precision, for those that have all their atoms.
+  void compute_codes(const Tile<double>& tile) {
+    std::int64_t patch_in[Refit::lanes], filled = 0;
+    for (std::int64_t i = 0; i < tile.count; ++i) {
+      if (settled_[i]) {
+        refit_.set(static_cast<int>(filled), patch_of(tile, i), support_ + i * k_);
+        patch_in[filled++] = i;
+      }
+      if (filled == 0 || (filled < Refit::lanes && i + 1 < tile.count)) continue;
+      refit_.solve();
+      for (int lane = 0; lane < filled; ++lane) {
+        settled_[patch_in[lane]] = refit_.independent(lane);
+        refit_.codes_of(lane, codes_ + patch_in[lane] * k_);
+      }
+      filled = 0;
+    }
+  }
+
+  void pursue_whole(const double* patch, std::int64_t row, const Output<double>& out, SparseSink<double>* sink) {
+    for (std::int64_t j = 0; j < d_.padded_atoms; ++j)
+      exact_[j] = dot(d_.atoms + j * d_.n_features, patch, d_.n_features);
+    whole_.begin(patch, exact_);
+    while (whole_.advance()) {
+    }
+    whole_.finish(row, out, sink);
+  }
+
+  const std::int64_t k_;
+  const Dictionary<double>& d_;
+  const Dictionary<float>& single_;
+  const GreedyProblem<float> screening_;
+  Search one_, other_;
+  Pursuit<double, order_recursive> whole_;
+  Refit refit_;
+  float *patches_, *correlations_;
+  std::int32_t* support_;
+  double *codes_, *exact_;
+  bool settled_[usual_tile_rows];  // whether single precision has not misled
+};
+
+template <bool order_recursive>
 void pursue_screened_tile(const GreedyProblem<double>& problem, const Tile<double>& tile, const Output<double>& out,
                           SparseSink<double>* sink, Scratch& scratch) {
-  const Dictionary<double>& d = problem.dictionary;
-  const Dictionary<float>& single = *problem.screening;
-  const GreedyProblem<float> screening = {single, problem.max_nonzero, -1.0f, order_recursive, nullptr};
-  double* patches = scratch.take<double>(usual_tile_rows * d.n_features);
-  float* single_patches = scratch.take<float>(usual_tile_rows * d.n_features);
-  float* correlations = scratch.take<float>(usual_tile_rows * single.padded_atoms);
-  ScreenedPursuit<order_recursive> one(problem, screening, scratch), other(problem, screening, scratch);
-  if (tile.count == 0) return;
-  load_tile(tile, d.n_features, patches);
-  const std::int64_t rows = round_up(tile.count, block_rows);
-  for (std::int64_t i = 0; i < rows; ++i)
-    to_single(patches + i * d.n_features, d.n_features, single_patches + i * d.n_features);
-  product(single_patches, rows, single.panels, single.padded_atoms, d.n_features, correlations);
-  const auto begin = [&](ScreenedPursuit<order_recursive>& pursuit, std::int64_t i) {
-    pursuit.begin(patches + i * d.n_features, single_patches + i * d.n_features,
-                  correlations + i * single.padded_atoms, tile.rows[i]);
-  };
-  for (std::int64_t i = 0; i < tile.count; i += 2) {
-    const bool pair = i + 1 < tile.count;
-    begin(one, i);
-    if (pair) begin(other, i + 1);
-    for (bool go_one = true, go_other = pair; go_one || go_other;) {
-      if (go_one) go_one = one.advance();
-      if (go_other) go_other = other.advance();
-    }
-    one.finish(out, sink);
-    if (pair) other.finish(out, sink);
-  }
+  ScreenedTile<order_recursive> search(problem, scratch);
+  if (tile.count > 0) search.run(tile, out, sink);
 }
 
 }  // namespace
