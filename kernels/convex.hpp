@@ -59,9 +59,9 @@ class ConvexSearch {
   void finish(std::int64_t row, const Output<T>& out, SparseSink<T>* sink) {
     std::int64_t count = 0;
     for (std::int64_t k = 0; k < set.size; ++k) {
-      if (set.codes[k] == 0) continue;
       support_[count] = set.atoms[k];
-      codes_[count++] = set.codes[k];
+      codes_[count] = set.codes[k];
+      count += set.codes[k] != 0;
     }
     emit(p_.dictionary, row, support_, codes_, count, square_root(squared_), out, sink);
     out.optimality[row] = gap_;
@@ -116,12 +116,12 @@ class CompleteTile {
     std::int64_t n = 0;
     for (std::int64_t k = 0; k < set.size; ++k) {
       const T change = set.codes[k] - set.applied[k];
-      if (change == 0) continue;
       set.applied[k] = set.codes[k];
       atoms_[n] = set.atoms[k];
-      squared_ -= change * correlations[atoms_[n]];
-      changes_[n++] = change;
+      changes_[n] = change;
+      n += change != 0;
     }
+    for (std::int64_t m = 0; m < n; ++m) squared_ -= changes_[m] * correlations[atoms_[m]];
     constexpr int together = 6;  // rows of the Gram matrix that are read in step
     std::int64_t k = 0;
     for (; k + together <= n; k += together) subtract_rows<together>(correlations, k);

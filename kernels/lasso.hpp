@@ -46,6 +46,7 @@ class LassoPenalty {
   void set_level(WorkingSet<T>& set, T level) {
     level_ = level;
     for (std::int64_t k = 0; k < set.size; ++k) set.threshold[k] = level * p_.thresholds[set.atoms[k]];
+    search_.adopt_thresholds(set);
   }
 
   // Adds atoms whose optimality condition is violated; false if there are none. With `correlations` of all atoms.

@@ -30,7 +30,6 @@ class SignSearch {
         inactive_(scratch.take<T>(stride_)),
         directions_(scratch.take<T>(capacity * stride_)),
         inverse_(scratch.take<T>(capacity * stride_)),
-        lower_(scratch.take<T>(stride_)),
         scale_(scratch.take<T>(stride_)),
         change_(scratch.take<T>(stride_)),
         parts_(scratch.take<T>(stride_)),
@@ -46,6 +45,11 @@ class SignSearch {
     for (std::int64_t i = 0; i < n_; ++i) codes_[i] = sign_[i] = 1;
     n_ = columns_ = 0;
     sound_ = true;
+  }
+
+  // To be called when the thresholds have changed.
+  void adopt_thresholds(const WorkingSet<T>& set) {
+    for (std::int64_t k = 0; k < columns_; ++k) inactive_[k] = inactive_[k] > 0 ? T(1) / set.threshold[k] : T(0);
   }
 
   // False when dependent atoms came in the way; the codes stay usable, this search does not.
@@ -89,19 +93,18 @@ class SignSearch {
  private:
   static constexpr int L = Lanes<T>::count;
 
-  // Takes in the atoms added to the set since, which are inactive, and new thresholds.
+  // Takes in the atoms added to the set since, which are inactive.
   template <class Products>
   void extend(const WorkingSet<T>& set, const Products& products) {
-    for (std::int64_t k = columns_; k < set.size; ++k) inactive_[k] = 1;
-    for (std::int64_t k = 0; k < set.size; ++k) inactive_[k] = inactive_[k] > 0 ? T(1) / set.threshold[k] : T(0);
-    for (std::int64_t k = set.size; k < round_up(set.size, L); ++k) inactive_[k] = 0;
     if (columns_ == set.size) return;
+    for (std::int64_t k = columns_; k < set.size; ++k) inactive_[k] = T(1) / set.threshold[k];
+    for (std::int64_t k = set.size; k < round_up(set.size, L); ++k) inactive_[k] = 0;
     const std::int64_t from = columns_ / L * L;
     for (std::int64_t i = 0; i < n_; ++i) {
       T* row = directions_ + i * stride_;
       products(order_[i], from, row);
-      for (std::int64_t m = 0; m < i; ++m) lower_[m] = directions_[m * stride_ + order_[i]];
-      project_row(row, lower_, i, directions_, stride_, from, set.size, scale_[i]);
+      project_row(row, directions_ + order_[i], stride_, i, directions_, stride_, from, set.size);
+      scale_row(row, from, set.size, scale_[i]);
     }
     columns_ = set.size;
   }
@@ -132,11 +135,18 @@ class SignSearch {
       if (!sound_ || !factorise(set, products, k)) return false;
     }
     order_[n_] = static_cast<std::int32_t>(k);
-    sign_[n_] = sign;
-    codes_[n_] = code;
+    put(sign_, n_, sign);
+    put(codes_, n_, code);
     inactive_[k] = 0;
     ++n_;
     return true;
+  }
+
+  // values[i] = value by way of a whole vector, which is then read sooner than after the store of one entry.
+  SPARSIGHT_INLINE static void put(T* values, std::int64_t i, T value) {
+    T* const around = values + i / L * L;
+    const auto here = lane_numbers<T>() == static_cast<typename Lanes<T>::Integer>(i % L);
+    store(around, here ? Vector<T>{} + value : load(around));
   }
 
   // For an atom that depends on the active ones, d_k = Σ a_i d_i: moving along that identity changes no residual but
@@ -144,7 +154,7 @@ class SignSearch {
   // the code of the new one.
   T exchange(WorkingSet<T>& set, std::int64_t k, T sign) {
     for (std::int64_t i = 0; i < n_; ++i) change_[i] = 0;
-    for (std::int64_t m = 0; m < n_; ++m) axpy(-sign * lower_[m], inverse_ + m * stride_, change_, m + 1);
+    for (std::int64_t m = 0; m < n_; ++m) axpy(-sign * directions_[m * stride_ + k], inverse_ + m * stride_, change_, m + 1);
     T length = -1;
     std::int64_t stopper = -1;
     for (std::int64_t i = 0; i < n_; ++i) {
@@ -169,19 +179,19 @@ class SignSearch {
     T* row = directions_ + n_ * stride_;
     products(k, 0, row);
     const T whole = row[k];
-    T pivot = whole;
-    for (std::int64_t m = 0; m < n_; ++m) {
-      lower_[m] = directions_[m * stride_ + k];
-      pivot -= lower_[m] * lower_[m];
-    }
+    const T* lower = directions_ + k;  // a row of L, entry by entry `stride_` apart
+    project_row(row, lower, stride_, n_, directions_, stride_, 0, set.size);
+    const T pivot = row[k];
     if (!(pivot > dependent<T> * whole)) return false;
     scale_[n_] = T(1) / square_root(pivot);
-    project_row(row, lower_, n_, directions_, stride_, 0, set.size, scale_[n_]);
+    scale_row(row, 0, set.size, scale_[n_]);
     T* inverse = inverse_ + n_ * stride_;
-    for (std::int64_t c = 0; c < round_up(n_ + 1, L); ++c) inverse[c] = c == n_;
+    for (std::int64_t c = 0; c < n_ + 1; c += L) store(inverse + c, Vector<T>{});
+    put(inverse, n_, T(1));
     if (n_ % L == 0)  // earlier rows are zero in the columns that come into use
       for (std::int64_t m = 0; m < n_; ++m) store(inverse_ + m * stride_ + n_, Vector<T>{});
-    project_row(inverse, lower_, n_, inverse_, stride_, 0, n_ + 1, scale_[n_]);
+    project_row(inverse, lower, stride_, n_, inverse_, stride_, 0, n_ + 1);
+    scale_row(inverse, 0, n_ + 1, scale_[n_]);
     return true;
   }
 
@@ -291,7 +301,6 @@ class SignSearch {
   T* inactive_;    // 1 / λ_k, or 0 for active atoms
   T* directions_;  // v_n over the set, row by row
   T* inverse_;     // L⁻¹
-  T* lower_;       // a row of L without its diagonal
   T* scale_;       // 1 / L_nn
   T* change_;      // Δx
   T* parts_;       // L⁻¹ of the active codes' gradient

@@ -21,12 +21,11 @@ namespace {
 // by Cholesky factors formed in place. Pivots that dependent atoms leave are raised: the solution runs far along
 // directions in which the matrix says nothing.
 template <class T>
-void solve_symmetric(T* a, std::int64_t stride, std::int64_t n, T* factors, T* x) {
+void solve_symmetric(T* a, std::int64_t stride, std::int64_t n, T* x) {
   for (std::int64_t i = 0; i < n; ++i) {
     T* row = a + i * stride;
     const T least = square_root(epsilon<T>) * row[i];
-    for (std::int64_t m = 0; m < i; ++m) factors[m] = a[m * stride + i];
-    project_row(row, factors, i, a, stride, i, n + 1, T(1));
+    project_row(row, a + i, stride, i, a, stride, i, n + 1);
     const T scale = T(1) / square_root(row[i] > least ? row[i] : least);
     for (std::int64_t c = i; c <= n; ++c) row[c] *= scale;
     row[i] = scale;  // the diagonal is kept inverted
@@ -45,7 +44,6 @@ class SparseGroupPenalty {
         stride_(row_stride<T>(problem.capacity + 1)),
         gram_(problem.capacity, scratch),
         matrix_(scratch.take<T>(problem.capacity * stride_)),
-        factors_(scratch.take<T>(problem.capacity)),
         step_(scratch.take<T>(problem.capacity)),
         ray_(scratch.take<T>(stride_)),
         at_zero_(scratch.take<T>(stride_)),
@@ -375,7 +373,7 @@ class SparseGroupPenalty {
         entries[n] = slope_[i];
       }
     }
-    solve_symmetric(matrix_, stride_, n, factors_, step_);
+    solve_symmetric(matrix_, stride_, n, step_);
     T code = 0, step = 0;
     for (std::int64_t i = 0; i < n; ++i) {
       code = absolute(set.codes[active_[i]]) > code ? absolute(set.codes[active_[i]]) : code;
@@ -538,7 +536,7 @@ class SparseGroupPenalty {
   const ConvexProblem<T>& p_;
   std::int64_t stride_;
   LocalGram<T> gram_;
-  T *matrix_, *factors_, *step_, *ray_, *at_zero_, *bend_, *slope_;
+  T *matrix_, *step_, *ray_, *at_zero_, *bend_, *slope_;
   std::int32_t *group_, *members_, *active_, *used_, *number_, *frozen_;
   std::int64_t *start_, *count_;
   T* energy_;

@@ -21,7 +21,7 @@ class WorkingSet {
  public:
   // Room for `capacity` atoms of a dictionary of `padded_atoms`.
   WorkingSet(std::int64_t capacity, std::int64_t padded_atoms, Scratch& scratch)
-      : atoms(scratch.take<std::int32_t>(capacity)),
+      : atoms(scratch.take<std::int32_t>(round_up(capacity, Lanes<T>::count))),
         codes(scratch.take<T>(capacity)),
         applied(scratch.take<T>(capacity)),
         threshold(scratch.take<T>(capacity)),
@@ -30,6 +30,7 @@ class WorkingSet {
         place_(scratch.take<std::int32_t>(padded_atoms)) {
     if (scratch.counting()) return;
     for (std::int64_t j = 0; j < padded_atoms; ++j) place_[j] = -1;
+    for (std::int64_t k = 0; k < round_up(capacity, Lanes<T>::count); ++k) atoms[k] = 0;
   }
 
   void clear() {
@@ -51,7 +52,7 @@ class WorkingSet {
   }
 
   std::int64_t size = 0;
-  std::int32_t* atoms;
+  std::int32_t* atoms;  // beyond the set: some atom or other, to whole vectors
   T* codes;
   T* applied;    // the codes that the residual knows of
   T* threshold;  // λ_k
@@ -68,10 +69,17 @@ class GramProducts {
  public:
   GramProducts(const Dictionary<T>& d, const WorkingSet<T>& set) : d_(d), set_(set) {}
 
-  // Writes those of atom number k of the set with atoms from number `from` on.
+  // Writes those of atom number k of the set with atoms from number `from` on, rounded outwards to whole vectors.
   void operator()(std::int64_t k, std::int64_t from, T* row) const {
+    constexpr int L = Lanes<T>::count;
     const T* gram = d_.gram + set_.atoms[k] * d_.padded_atoms;
-    for (std::int64_t c = from; c < set_.size; ++c) row[c] = gram[set_.atoms[c]];
+    for (std::int64_t c = from / L * L; c < set_.size; c += L) {
+      const std::int32_t* atoms = set_.atoms + c;
+      Vector<T> v;
+#pragma GCC unroll 16
+      for (int lane = 0; lane < L; ++lane) v[lane] = gram[atoms[lane]];
+      store(row + c, v);
+    }
   }
 
  private:
