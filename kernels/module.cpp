@@ -15,6 +15,7 @@ void bind_convex(nb::module_& m);
 void bind_ksvd(nb::module_& m);
 void bind_statistics(nb::module_& m);
 void bind_pooling(nb::module_& m);
+void bind_products(nb::module_& m);
 void bind_anchored(nb::module_& m, const char* instruction_set);
 void bind_restoration(nb::module_& m, const char* instruction_set);
 
@@ -31,6 +32,7 @@ NB_MODULE(_kernels, m) {
   bind_ksvd(m);
   bind_statistics(m);
   bind_pooling(m);
+  bind_products(m);
   bind_anchored(m, kernels().name);
   bind_restoration(m, kernels().name);
 }

@@ -155,6 +155,8 @@ struct Kernels {
                    std::int64_t n_features, std::int64_t first, T* panels, void* block);
   std::size_t (*pooling_scratch_bytes)(const Pooling<T>&);
   void (*pool_row)(const Pooling<T>&, std::int64_t row, void* scratch);
+  void (*product)(const T* a, std::int64_t n_rows, const T* panels, std::int64_t padded_atoms,
+                  std::int64_t n_features, T* c);
 };
 
 struct KernelTable {

@@ -103,6 +103,9 @@ def add_statistics(
     The codes are a CSR matrix (n, M). Missing values of a patch are completed by ``x · dictionary``.
     """
 
+def row_products(rows: NDArray[Real], others: NDArray[Real], *, n_threads: int) -> NDArray[Real]:
+    """Products of rows (n, P) with others (m, P), shape (n, m): each the same bit for bit whatever rows come along."""
+
 def pooled_squares(
     indptr: NDArray[np.int64],
     indices: NDArray[np.int32],

@@ -91,7 +91,7 @@ def test_what_is_explained_is_what_was_scored(detector, place):
         np.flatnonzero(every.rows == grid.rows[row] + top)[0],
         np.flatnonzero(every.columns == grid.columns[column] + left)[0],
     )
-    np.testing.assert_allclose(features, whole[at], rtol=1e-6)
+    np.testing.assert_array_equal(features, whole[at])
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))

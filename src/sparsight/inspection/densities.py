@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsight import _kernels
 from sparsight.inspection.normality import shares_of_distance
 
 _AT_A_TIME = 8_192
@@ -146,9 +147,10 @@ class MixtureDensity:
     def _log_densities(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Weighted density of each component, shape (n, n_components), up to a constant."""
         n_components, n_features = self.means.shape
-        factors = self.factors.transpose(1, 0, 2).reshape(n_features, -1)
+        factors = np.ascontiguousarray(self.factors.transpose(0, 2, 1)).reshape(-1, n_features)
         offsets = np.einsum("kf,kfg->kg", self.means, self.factors).ravel()
-        whitened = (features @ factors - offsets).reshape(-1, n_components, n_features)
+        products = _kernels.row_products(np.ascontiguousarray(features), factors, n_threads=1)
+        whitened = (products - offsets).reshape(-1, n_components, n_features)
         return np.asarray(self.log_weights - 0.5 * np.einsum("nkf,nkf->nk", whitened, whitened))
 
 

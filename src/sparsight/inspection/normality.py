@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
+from sparsight import _kernels
 from sparsight.errors import ParameterError
 
 
@@ -51,9 +52,10 @@ class NormalityRegion:
 
     def distance(self, indicators: NDArray[np.floating]) -> NDArray[np.float64]:
         """Mahalanobis distance of indicators, shape (n_patches, n_indicators), to the normal mean."""
-        whitened = solve_triangular(self.factor, (indicators - self.mean).T, lower=True)
-        distance: NDArray[np.float64] = np.sqrt(np.einsum("ij,ij->j", whitened, whitened))
-        return distance
+        inverse = solve_triangular(self.factor, np.eye(len(self.factor)), lower=True)
+        deviations = np.ascontiguousarray(indicators - self.mean, np.float64)
+        whitened = _kernels.row_products(deviations, np.ascontiguousarray(inverse), n_threads=1)
+        return np.asarray(np.sqrt(np.square(whitened).sum(axis=1)))
 
     def shares(self, indicators: NDArray[np.floating]) -> NDArray[np.float64]:
         """Share of each indicator in the squared distance of one vector, shape (n_indicators,)."""

@@ -230,8 +230,12 @@ class PooledFeatures:
     def _band_energies(self, centred: NDArray[np.float32], n_channels: int) -> NDArray[np.float32]:
         size = self.patch_size
         basis = cosine_basis((size, size)).astype(np.float32)
-        channels = centred.reshape(len(centred), size * size, n_channels)
-        energy = sum(np.square(channels[:, :, c] @ basis.T) for c in range(n_channels))
+        channels = np.moveaxis(centred.reshape(len(centred), size * size, n_channels), 2, 0)
+        n_threads = check_threads(self.n_threads)
+        energy = sum(
+            np.square(_kernels.row_products(np.ascontiguousarray(channel), basis, n_threads=n_threads))
+            for channel in channels
+        )
         return np.add.reduceat(np.asarray(energy), self._bands, axis=1)
 
     def _compressed(self, pooled: NDArray[np.floating], squares: NDArray[np.floating]) -> NDArray[np.float32]:
