@@ -130,6 +130,11 @@ class AnyScaleScorer(LikelihoodScorer):
         step = 2 * self.stride
         return super().reach + int(3 * _NEIGHBOURHOOD) // step * step
 
+    @property
+    def margin(self) -> int | None:
+        """How far, in pixels, a score can see: everywhere, where it is compared with the rest of its image."""
+        return None
+
     def _judged_by(
         self, part: Observed, at: tuple[int, int]
     ) -> tuple[NDArray[np.float32], LikelihoodRatio, float | None]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsight.images import Image
+from sparsight.inspection.regions import Regions, above, bands, find_regions
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ class Inspection:
     @property
     def area_fraction(self) -> float:
         """Share of the observed pixels that is anomalous."""
-        return float(self.mask.sum() / max(1, np.isfinite(self.score_map).sum()))
+        observed = sum(int(np.isfinite(self.score_map[rows]).sum()) for rows, *_ in bands(self.mask.shape))
+        return float(self.mask.sum() / max(1, observed))
 
     @property
     def peak_score(self) -> float:
@@ -129,43 +131,35 @@ def find_defects(
     defects : list of Defect
         By peak score, largest first.
     """
-    from scipy import ndimage
-
-    mask = np.asarray(score_map > threshold)
-    if blur > 0 and mask.any():
-        peaks = ndimage.maximum_filter(np.where(mask, score_map, threshold), size=2 * blur + 1)
-        mask &= score_map >= 0.5 * peaks
-    joined = mask
-    if gap > 0:
-        joined = ndimage.distance_transform_edt(~mask) <= gap / 2 if mask.any() else mask
-    labels, _ = ndimage.label(joined, structure=np.ones((3, 3)))
-    labels[~mask] = 0
-    areas = np.bincount(labels.ravel())
-    kept = np.flatnonzero(areas >= min_area)
-    kept = kept[kept > 0]
-    boxes = ndimage.find_objects(labels)
-    regions = [_measure(labels, score_map, int(k), boxes[k - 1], pixel_size_um) for k in kept]
-    regions.sort(key=lambda region: -region["peak_score"])
-    defects = [Defect(label=number, **region) for number, region in enumerate(regions, start=1)]
-    return np.isin(labels, kept), defects
+    mask = above(score_map, threshold, blur)
+    regions = find_regions(mask, score_map, gap)
+    small = regions.areas[regions.region] < min_area
+    regions.chosen(small).erase_from(mask)
+    found = [_measure(region, score_map, pixel_size_um) for region in regions.chosen(~small).each()]
+    found.sort(key=lambda region: -region["peak_score"])
+    return mask, [Defect(label=number, **region) for number, region in enumerate(found, start=1)]
 
 
-def _measure(
-    labels: NDArray[np.integer],
-    score_map: NDArray[np.floating],
-    label: int,
-    box: tuple[slice, slice],
-    pixel_size_um: float | None,
-) -> dict[str, Any]:
-    rows, columns = np.nonzero(labels[box] == label)
-    scores = score_map[box][rows, columns]
-    area, strongest = len(rows), int(np.argmax(scores))
+def _measure(region: Regions, score_map: NDArray[np.floating], pixel_size_um: float | None) -> dict[str, Any]:
+    lengths = region.stop - region.start
+    area = int(lengths.sum())
+    best = int(np.argmax(region.peak))
+    row, start = int(region.row[best]), int(region.start[best])
+    column = start + int(np.argmax(score_map[row, start : region.stop[best]]))
     return {
-        "bounding_box": (box[0].start, box[1].start, box[0].stop, box[1].stop),
-        "centroid": (float(rows.mean() + box[0].start), float(columns.mean() + box[1].start)),
-        "peak": (int(rows[strongest]) + box[0].start, int(columns[strongest]) + box[1].start),
+        "bounding_box": (
+            int(region.row[0]),
+            int(region.start.min()),
+            int(region.row[-1]) + 1,
+            int(region.stop.max()),
+        ),
+        "centroid": (
+            float((region.row * lengths).sum() / area),
+            float(((region.start + region.stop - 1) * lengths).sum() / (2 * area)),
+        ),
+        "peak": (row, column),
         "area_px": area,
         "area_um2": None if pixel_size_um is None else area * pixel_size_um**2,
-        "peak_score": float(scores.max()),
-        "mean_score": float(scores.mean()),
+        "peak_score": float(region.peak[best]),
+        "mean_score": float(region.total.sum() / area),
     }

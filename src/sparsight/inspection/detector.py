@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,13 +26,14 @@ from sparsight.inspection.calibration import (
 )
 from sparsight.inspection.defects import Defect, Inspection, find_defects
 from sparsight.inspection.explanations import Explanation
-from sparsight.inspection.intake import ImageLike, checked_masks, load_training_images, observe
+from sparsight.inspection.intake import ImageLike, check_fits, checked_masks, load_training_images
 from sparsight.inspection.likelihood import LikelihoodScorer
 from sparsight.inspection.magnification import magnification_doubt, relative_magnification
 from sparsight.inspection.methods import new_scorer
 from sparsight.inspection.provenance import doubt_about, provenance
 from sparsight.inspection.scorers import Observed, Progress, Scorer, silent
 from sparsight.inspection.stored import restore_settings, settings_of
+from sparsight.inspection.tiles import score_in_tiles
 from sparsight.models import load_model, save_model
 
 MODEL_KIND = "anomaly-detector"
@@ -282,7 +282,8 @@ class AnomalyDetector(BaseEstimator):
     def score_map(self, image: ImageLike, mask: ArrayLike | None = None) -> NDArray[np.float32]:
         """Raw score of every pixel, shape (height, width); larger is more anomalous, NaN where masked."""
         check_is_fitted(self)
-        return self.scorer_.score(self._observed(as_image(image), mask))
+        image = as_image(image)
+        return score_in_tiles(self.scorer_, image, self._checked(image, mask), self._magnification(image))
 
     def inspect(
         self, image: ImageLike, mask: ArrayLike | None = None, *, threshold: float | None = None
@@ -305,8 +306,8 @@ class AnomalyDetector(BaseEstimator):
         check_is_fitted(self)
         started = time.perf_counter()
         image = as_image(image)
-        observed = self._observed(image, mask)
-        scores = self.scorer_.score(observed)
+        scores = self.score_map(image, mask)
+        magnification = self._magnification(image)
         threshold = self.threshold_ if threshold is None else float(threshold)
         found, defects = self._found(scores, threshold, image.pixel_size_um)
         return Inspection(
@@ -316,8 +317,8 @@ class AnomalyDetector(BaseEstimator):
             found,
             defects,
             time.perf_counter() - started,
-            magnification=observed.magnification,
-            doubt=magnification_doubt(observed.magnification, getattr(self.scorer_, "scales", (1.0,))),
+            magnification=magnification,
+            doubt=magnification_doubt(magnification, getattr(self.scorer_, "scales", (1.0,))),
         )
 
     def explain(
@@ -343,7 +344,8 @@ class AnomalyDetector(BaseEstimator):
         defects = inspection.defects[:at_most]
         if not defects:
             return []
-        observed = self._observed(inspection.image, mask)
+        image = inspection.image
+        observed = Observed(image.pixels, self._checked(image, mask), self._magnification(image))
         return [self.scorer_.explain(observed, defect.peak) for defect in defects]
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -375,16 +377,21 @@ class AnomalyDetector(BaseEstimator):
             raise ModelError(f"{path} lacks parts of an anomaly detector; train it again.") from error
         return detector
 
-    def _observed(self, image: Image, mask: ArrayLike | None) -> Observed:
-        observed = observe(
+    def _checked(self, image: Image, mask: ArrayLike | None) -> NDArray[np.bool_] | None:
+        return check_fits(
             image,
             mask,
             n_channels=self.n_channels_,
             intensity_range=self.intensity_range_,
             patch_size=self._new_scorer().patch_size,
         )
-        magnification = relative_magnification(self.pixel_sizes_um_, image.pixel_size_um)
-        return replace(observed, magnification=magnification)
+
+    def _observed(self, image: Image, mask: ArrayLike | None) -> Observed:
+        hidden = self._checked(image, mask)
+        return Observed(image.pixels.astype(np.float32), hidden, self._magnification(image))
+
+    def _magnification(self, image: Image) -> float | None:
+        return relative_magnification(self.pixel_sizes_um_, image.pixel_size_um)
 
     def _taught(
         self,

@@ -22,6 +22,7 @@ from sparsight.inspection.scorers import (
     Fold,
     Observed,
     learned_anew,
+    patch_margin,
     patch_masks,
     training_patches,
 )
@@ -140,6 +141,11 @@ class IndicatorScorer:
     def resolution(self) -> int:
         """Extent, in pixels, of what a score depends on."""
         return self.patch_size
+
+    @property
+    def margin(self) -> int:
+        """How far, in pixels, a score can see."""
+        return patch_margin(self.patch_size, self.stride)
 
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> IndicatorScorer:
         """Learn a dictionary of each scale and, on other parts of the images, the normality region."""

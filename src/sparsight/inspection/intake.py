@@ -1,4 +1,4 @@
-"""Images on their way into a detector: read, checked against what it knows, taken as float32."""
+"""Images on their way into a detector: read, and checked against what it knows."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import os
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sparsight.errors import ImageError, ParameterError
 from sparsight.images import Image, as_image
-from sparsight.inspection.scorers import Observed
 
 ImageLike = ArrayLike | Image | os.PathLike[str] | str
 
@@ -33,15 +32,15 @@ def load_training_images(images: Sequence[ImageLike]) -> list[Image]:
     return loaded
 
 
-def observe(
+def check_fits(
     image: Image,
     mask: ArrayLike | None,
     *,
     n_channels: int,
     intensity_range: tuple[float, float],
     patch_size: int,
-) -> Observed:
-    """Check that an image fits a detector, and take its pixels as float32.
+) -> NDArray[np.bool_] | None:
+    """Check that an image fits a detector; return its mask, or None when that hides nothing.
 
     Raises
     ------
@@ -67,13 +66,12 @@ def observe(
             f"{subject} is {height}×{width} pixels, smaller than a {patch_size}×{patch_size} patch; use larger "
             "images or a smaller patch size."
         )
-    pixels = image.pixels.astype(np.float32)
-    if (pixels == pixels[0, 0]).all():
+    if np.array_equal(image.pixels.min(axis=(0, 1)), image.pixels.max(axis=(0, 1))):
         raise ImageError(
             f"{subject} is constant: every pixel has the same value; check how it was acquired and leave it out."
         )
     if mask is None:
-        return Observed(pixels)
+        return None
     hidden = np.asarray(mask, dtype=bool)
     if hidden.shape != (height, width):
         raise ImageError(
@@ -82,7 +80,7 @@ def observe(
         )
     if hidden.all():
         raise ImageError(f"The mask of {subject} hides every pixel; nothing is left to see.")
-    return Observed(pixels, hidden if hidden.any() else None)
+    return hidden if hidden.any() else None
 
 
 def checked_masks(masks: Sequence[ArrayLike | None] | None, n_images: int) -> Sequence[ArrayLike | None]:

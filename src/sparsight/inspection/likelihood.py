@@ -73,6 +73,19 @@ class LikelihoodScorer:
         """Distance, in pixels, at which a strong anomaly still raises the score."""
         return self.resolution
 
+    @property
+    def reach(self) -> int:
+        """How far, in pixels, the features around a pixel can see, as a multiple of every stride."""
+        # At half size, where the last position is shifted inwards: the patch, the positions averaged, and one more
+        # each for the shift, between the positions of both sizes and between pixels.
+        seen = self.patch_size + 2 * self.levels[1].spread + 5 * self.stride + 4
+        return -(-seen // (2 * self.stride)) * 2 * self.stride
+
+    @property
+    def margin(self) -> int | None:
+        """How far, in pixels, a score can see."""
+        return self.reach
+
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> LikelihoodScorer:
         """Learn dictionaries and densities from normal images."""
         return self._learn(images, random_state, None, self._n_separate(images))
@@ -177,12 +190,6 @@ class LikelihoodScorer:
         """Score map: standard normal on good images, larger where less likely; NaN where not observed."""
         strips = [self._judged(self.ratio, features) for features in self._strips(image)]
         return self._to_pixels(image, np.concatenate(strips))
-
-    @property
-    def reach(self) -> int:
-        """How far, in pixels, the features of a place see, at half size; a multiple of every stride."""
-        seen = 2 * (self.levels[1].reach + self.stride) + self.patch_size
-        return -(-seen // (2 * self.stride)) * 2 * self.stride
 
     def explain(self, image: Observed, place: tuple[int, int]) -> Explanation:
         """Which features, at which of the two sizes, make the surroundings of a place unusual."""

@@ -104,9 +104,9 @@ class PooledFeatures:
         return self
 
     @property
-    def reach(self) -> int:
-        """How far, in pixels, beyond its own patch a position's features see."""
-        return int(_TRUNCATE * self.smoothing / self.stride + 0.5) * self.stride + self.patch_size
+    def spread(self) -> int:
+        """How far, in pixels, the positions lie that features are averaged over."""
+        return int(_TRUNCATE * self.smoothing / self.stride + 0.5) * self.stride
 
     @property
     def n_derived(self) -> int:

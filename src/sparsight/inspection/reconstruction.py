@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsight import _kernels
 from sparsight.coding import Coding, orthogonal_matching_pursuit
+from sparsight.coding._inputs import check_threads
 from sparsight.dictionaries import KSVD
 from sparsight.errors import ParameterError
 from sparsight.features import Standardization
@@ -19,6 +21,7 @@ from sparsight.inspection.scorers import (
     Fold,
     Observed,
     learned_anew,
+    patch_margin,
     patch_masks,
     training_patches,
 )
@@ -65,6 +68,11 @@ class ReconstructionScorer:
         """Extent, in pixels, of what a score depends on."""
         return self.patch_size
 
+    @property
+    def margin(self) -> int:
+        """How far, in pixels, a score can see."""
+        return patch_margin(self.patch_size, self.stride)
+
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> ReconstructionScorer:
         """Learn the standardisation and the dictionary from normal images."""
         patches, mask = training_patches(images, self.patch_size, self.stride, self.max_patches, random_state)
@@ -96,8 +104,7 @@ class ReconstructionScorer:
             if image.mask is not None:
                 mask = patch_masks(grid, image.mask, strip, n_channels)
             coding = self._code(patches, mask)
-            rebuilt = self.standardization.invert(coding.codes @ self.dictionary)
-            parts.append(rebuilt.reshape(patches.shape))
+            parts.append(self._rebuilt(coding).reshape(patches.shape))
         rebuilt_image: NDArray[np.float32] = grid.assemble(np.concatenate(parts))
         return rebuilt_image
 
@@ -109,6 +116,14 @@ class ReconstructionScorer:
             mask=mask,
             n_threads=self.n_threads,
         )
+
+    def _rebuilt(self, coding: Coding) -> NDArray[Any]:
+        assert isinstance(coding.codes, np.ndarray)
+        values_by_atoms = np.ascontiguousarray(self.dictionary.T)
+        products = _kernels.row_products(
+            coding.codes, values_by_atoms, n_threads=check_threads(self.n_threads)
+        )
+        return self.standardization.invert(products)
 
     def score(self, image: Observed) -> NDArray[np.float32]:
         """Absolute reconstruction error of every pixel; NaN where not observed."""
@@ -140,7 +155,7 @@ class ReconstructionScorer:
             )
         )
         coding = self._code(window.pixels[np.newaxis], mask)
-        rebuilt = self.standardization.invert(coding.codes @ self.dictionary).reshape(window.pixels.shape)
+        rebuilt = self._rebuilt(coding).reshape(window.pixels.shape)
         error = (window.pixels - rebuilt).reshape(self.patch_size**2, -1).astype(np.float64)
         if window.mask is not None:
             error = error[~window.mask.ravel()]

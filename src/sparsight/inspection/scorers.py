@@ -23,12 +23,14 @@ _NARROWEST_STRIP = 32
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """Pixels of an image as float32, in its own range, and which of them are not observed.
+    """Pixels of an image, in its own range, and which of them are not observed.
+
+    Scorers learn from, and score, pixels that are float32; only of images to be explained they may be of any kind.
 
     `magnification` is that of the image, 1 being that of the training images, where it is known.
     """
 
-    pixels: NDArray[np.float32]
+    pixels: NDArray[Any]
     mask: NDArray[np.bool_] | None = None
     magnification: float | None = None
 
@@ -39,10 +41,10 @@ class Observed:
         return n_pixels - (0 if self.mask is None else int(self.mask.sum()))
 
     def part(self, rows: slice, columns: slice) -> Observed:
-        """Some rows and columns, by reference."""
+        """Some rows and columns, as float32."""
         return replace(
             self,
-            pixels=self.pixels[rows, columns],
+            pixels=self.pixels[rows, columns].astype(np.float32, copy=False),
             mask=None if self.mask is None else self.mask[rows, columns],
         )
 
@@ -92,6 +94,14 @@ class Scorer(Protocol):
         """Distance, in pixels, at which a strong anomaly still raises the score; 0 when it does not."""
         ...
 
+    @property
+    def margin(self) -> int | None:
+        """How far, in pixels, the score of a pixel can see, as a multiple of every stride; None: everywhere.
+
+        A part of an image that begins at multiples of it has, this far from its borders, the scores of the whole.
+        """
+        ...
+
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> Scorer:
         """Learn from normal images."""
         ...
@@ -121,6 +131,11 @@ class Scorer(Protocol):
     def restore(self, arrays: dict[str, NDArray[Any]]) -> Scorer:
         """Take what was learned from a model file."""
         ...
+
+
+def patch_margin(patch_size: int, stride: int) -> int:
+    """`Scorer.margin` where the score of a pixel depends on the patches that contain it."""
+    return -(-patch_size // stride) * stride
 
 
 def silent(done: int, total: int, text: str) -> None:
