@@ -1,10 +1,20 @@
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_edt
 
 from sparsight.images import Image, as_image
 from sparsight.report.annotations import annotate, round_length
 from sparsight.report.colours import TOP, colour_bar, css_colour, heat_colours, over_threshold, scale_position
-from sparsight.report.drawing import heat_map, outline, overlay, shrink_by_maximum, shrink_picture, view
+from sparsight.report.drawing import (
+    heat_map,
+    outline,
+    overlay,
+    shrink_by_maximum,
+    shrink_picture,
+    small_view,
+    view,
+    within,
+)
 from sparsight.report.thumbnails import Thumbnails, thumbnail_side
 
 
@@ -96,7 +106,7 @@ def test_outline_runs_around_a_defect_and_leaves_the_rest(make_inspection):
 
 def test_overlay_of_a_good_image_is_the_image(make_inspection):
     found = make_inspection(peak=0.0, pixel_size_um=None)
-    assert np.array_equal(overlay(found, heat_map(found)), view(found.image))
+    assert np.array_equal(overlay(found), view(found.image))
 
 
 def test_defects_are_numbered_and_known_sizes_get_a_scale_bar(make_inspection):
@@ -149,3 +159,32 @@ def test_thumbnails_of_many_images_fit_the_page(make_inspection):
 def test_a_good_image_is_not_shown_twice(make_inspection):
     assert Thumbnails.of(make_inspection(peak=0.0), 100).image is None
     assert Thumbnails.of(make_inspection(), 100).image is not None
+
+
+def test_large_images_are_drawn_smaller_in_rows_at_a_time():
+    rows, columns = np.indices((1000, 1300))
+    image = as_image((100 + 60 * np.sin(rows / 90) * np.cos(columns / 70)).astype(np.uint8))
+    small, direct = small_view(image, 200), shrink_picture(view(image), 200)
+    assert small.shape == direct.shape == (154, 200, 3)
+    assert np.abs(small.astype(int) - direct).max() <= 4
+    assert np.array_equal(small_view(image, 5000), view(image))
+
+
+def test_a_large_overlay_shows_the_defects_where_they_are(make_inspection):
+    found = make_inspection(shape=(600, 900), pixel_size_um=None)
+    drawn = overlay(found, 300)
+    assert drawn.shape == (200, 300, 3)
+    changed = np.any(drawn != small_view(found.image, 300), axis=2)
+    assert changed[7:10, 14:18].all()
+    assert not changed[40:].any()
+
+
+@pytest.mark.parametrize("limits", [(2, 3, 4), (3, 30, 31)])
+def test_distances_are_those_of_the_whole_mask(monkeypatch, limits):
+    monkeypatch.setattr("sparsight.inspection.regions._PIXELS_AT_A_TIME", 500)
+    mask = np.zeros((70, 60), bool)
+    mask[[5, 40, 69], [3, 30, 59]] = True
+    distance = distance_transform_edt(~mask)
+    for near, limit in zip(within(mask, limits), limits, strict=True):
+        assert np.array_equal(near, distance <= limit)
+    assert not np.any(within(np.zeros((9, 9), bool), limits))

@@ -71,7 +71,7 @@ def write_image(
         )
     pixels = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("="))
     if pixels.dtype == np.bool_:
-        pixels = pixels.astype(np.uint8) * np.uint8(255)
+        pixels = np.where(pixels, np.uint8(255), np.uint8(0))
     check_format(path, pixels)
     if path.suffix.lower() in _TIFF:
         _write_tiff(path, pixels, pixel_size_um, _significant_bits(image))
@@ -150,7 +150,7 @@ def _ome_metadata(pixels: NDArray[Any], pixel_size_um: float | None, bits: int |
 
     # Each image needs an identity. It is made from the pixels, so that the same image gives the
     # same file; by default it would be made from the time and the network address of the machine.
-    identity = uuid.uuid5(uuid.NAMESPACE_OID, hashlib.sha256(pixels.tobytes()).hexdigest())
+    identity = uuid.uuid5(uuid.NAMESPACE_OID, hashlib.sha256(pixels.data).hexdigest())
     metadata: dict[str, Any] = {
         "axes": "YX" if pixels.ndim == 2 else "YXS",
         "UUID": identity.urn,

@@ -285,6 +285,16 @@ class AnomalyDetector(BaseEstimator):
         image = as_image(image)
         return score_in_tiles(self.scorer_, image, self._checked(image, mask), self._magnification(image))
 
+    @property
+    def margin_(self) -> int | None:
+        """How far, in pixels, the score of a pixel can see; None: over the whole image.
+
+        A part of an image that begins at multiples of it has, this far from where it was cut off, the scores of the
+        whole image, bit for bit.
+        """
+        check_is_fitted(self)
+        return self.scorer_.margin
+
     def inspect(
         self, image: ImageLike, mask: ArrayLike | None = None, *, threshold: float | None = None
     ) -> Inspection:

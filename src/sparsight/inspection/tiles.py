@@ -32,7 +32,7 @@ class Tile:
         return rows, columns
 
 
-def tiles(shape: tuple[int, int], margin: int, side: int = SIDE) -> Iterator[Tile]:
+def tiles(shape: tuple[int, int], margin: int, side: int) -> Iterator[Tile]:
     """Divide an image into tiles of about `side` pixels that begin at multiples of `margin`.
 
     Each sees `margin` pixels more on all sides, as far as the image goes.
@@ -54,7 +54,7 @@ def score_in_tiles(
     """
     height, width = image.pixels.shape[:2]
     whole = [Tile(*(slice(0, height), slice(0, width)) * 2)]
-    parts = whole if scorer.margin is None else list(tiles((height, width), scorer.margin))
+    parts = whole if scorer.margin is None else list(tiles((height, width), scorer.margin, SIDE))
     scores: NDArray[np.float32] | None = None
     for tile in parts:
         seen = (tile.seen_rows, tile.seen_columns)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsight.inspection.regions import bands
+
 from .annotations import GROUND, INK, annotate
 from .colours import heat_colours, over_threshold
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 Rgb = NDArray[np.uint8]
 Levels = tuple[float, float]
 """Values shown as black and as white."""
+
+LARGEST_OVERLAY = 5_000
+"""Pixels of the longer side of an overlay: larger ones take much memory, and few programs show them."""
 
 _TINT = 0.35
 _PIXELS_TO_MEASURE = 4_000_000
@@ -52,15 +57,54 @@ def shades(pixels: NDArray[Any], levels: Levels) -> Rgb:
     return np.ascontiguousarray(np.broadcast_to(picture, (*picture.shape[:2], 3)))
 
 
+def small_view(image: Image, max_side: int) -> Rgb:
+    """`view` of an image, scaled down so that its longer side is at most `max_side` pixels.
+
+    What is much larger than that is averaged over blocks first, some rows at a time.
+    """
+    levels = levels_of(image, stretched=image.pixels.dtype != np.uint8)
+    height, width = image.pixels.shape[:2]
+    block = max(height, width) // max(1, 2 * max_side)
+    if block < 2:
+        return shrink_picture(shades(image.pixels, levels), max_side)
+    columns = np.arange(0, width, block)
+    counts = np.diff(np.append(columns, width))[:, np.newaxis]
+    lines = []
+    for top in range(0, height, block):
+        part = shades(image.pixels[top : top + block], levels).astype(np.float32)
+        line = np.add.reduceat(part.mean(axis=0), columns, axis=0) / counts
+        lines.append(np.rint(line).astype(np.uint8))
+    return shrink_to(np.stack(lines), shrunk_shape((height, width), max_side))
+
+
 def heat_map(inspection: Inspection) -> Rgb:
     """Score map in the common colour scale, shape (height, width, 3)."""
     return heat_colours(over_threshold(inspection.score_map, inspection.threshold))
 
 
-def overlay(inspection: Inspection, heat: Rgb) -> Rgb:
-    """Image with its defects tinted by score, outlined and numbered, shape (height, width, 3)."""
-    picture = outline(view(inspection.image), heat, inspection.mask)
-    return annotate(picture, inspection.defects, pixel_size_um=inspection.pixel_size_um)
+def overlay(inspection: Inspection, max_side: int = LARGEST_OVERLAY) -> Rgb:
+    """Image with its defects tinted by score, outlined and numbered, shape (height, width, 3).
+
+    An image whose longer side is above `max_side` pixels is drawn smaller.
+    """
+    return draw(inspection, max_side)[0]
+
+
+def draw(inspection: Inspection, max_side: int) -> tuple[Rgb, Rgb, Rgb]:
+    """Overlay, heat map and bare image at a size at which lines and numbers are legible and no peak is lost."""
+    picture = small_view(inspection.image, max_side)
+    height, width = picture.shape[:2]
+    full_height, full_width = inspection.mask.shape
+    scores = shrink_by_maximum(inspection.score_map, (height, width))
+    heat = heat_colours(over_threshold(scores, inspection.threshold))
+    mask = shrink_by_maximum(inspection.mask, (height, width))
+    drawn = annotate(
+        outline(picture, heat, mask),
+        inspection.defects,
+        scale=(height / full_height, width / full_width),
+        pixel_size_um=inspection.pixel_size_um,
+    )
+    return drawn, heat, picture
 
 
 def outline(picture: Rgb, heat: Rgb, mask: NDArray[np.bool_]) -> Rgb:
@@ -68,7 +112,7 @@ def outline(picture: Rgb, heat: Rgb, mask: NDArray[np.bool_]) -> Rgb:
 
     The line keeps some distance, so that speckles that belong together have one line around them all.
     """
-    from scipy.ndimage import binary_fill_holes, distance_transform_edt
+    from scipy.ndimage import binary_fill_holes
 
     drawn = picture.copy()
     if not mask.any():
@@ -76,22 +120,40 @@ def outline(picture: Rgb, heat: Rgb, mask: NDArray[np.bool_]) -> Rgb:
     drawn[mask] = (1 - _TINT) * drawn[mask] + _TINT * heat[mask]
     side = min(picture.shape[:2])
     gap, width = max(2, round(side / 100)), max(2, round(side / 350))
-    distance = distance_transform_edt(~mask)
-    outside = ~binary_fill_holes(distance <= gap)
-    drawn[outside & (distance <= gap + width + 1)] = GROUND
-    drawn[outside & (distance <= gap + width)] = INK
+    near, line, edge = within(mask, (gap, gap + width, gap + width + 1))
+    outside = ~binary_fill_holes(near)
+    drawn[outside & edge] = GROUND
+    drawn[outside & line] = INK
     return drawn
+
+
+def within(mask: NDArray[np.bool_], distances: tuple[int, ...]) -> list[NDArray[np.bool_]]:
+    """Pixels at most so far from a mask, for each of some distances."""
+    from scipy.ndimage import distance_transform_edt
+
+    near = [np.zeros(mask.shape, bool) for _ in distances]
+    for rows, seen, inside in bands(mask.shape, max(distances)):
+        if mask[seen].any():
+            distance = distance_transform_edt(~mask[seen])[inside]
+            for part, limit in zip(near, distances, strict=True):
+                part[rows] = distance <= limit
+    return near
 
 
 def shrink_picture(picture: Rgb, max_side: int) -> Rgb:
     """Scale a picture down, if it is larger, so that its longer side is `max_side` pixels."""
+    height, width = picture.shape[:2]
+    return shrink_to(picture, shrunk_shape((height, width), max_side))
+
+
+def shrink_to(picture: Rgb, shape: tuple[int, int]) -> Rgb:
+    """Scale a picture to a smaller shape."""
     from PIL import Image as PillowImage
 
-    height, width = shrunk_shape(picture.shape[:2], max_side)
-    if (height, width) == picture.shape[:2]:
+    if shape == picture.shape[:2]:
         return picture
     resized = PillowImage.fromarray(picture).resize(
-        (width, height), PillowImage.Resampling.LANCZOS, reducing_gap=3.0
+        shape[::-1], PillowImage.Resampling.LANCZOS, reducing_gap=3.0
     )
     return np.asarray(resized)
 
@@ -101,6 +163,8 @@ def shrink_by_maximum(values: NDArray[Any], shape: tuple[int, int]) -> NDArray[A
     rows, columns = (
         np.arange(n_small) * n_large // n_small for n_small, n_large in zip(shape, values.shape, strict=True)
     )
+    if shape == values.shape:
+        return values
     largest = np.fmax if values.dtype.kind == "f" else np.maximum
     return largest.reduceat(largest.reduceat(values, rows, axis=0), columns, axis=1)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .colours import TOP, css_colour, over_threshold
 
 N_BINS = 80
+_ROWS_AT_A_TIME = 64
 
 
 @dataclass
@@ -22,10 +23,14 @@ class ScoreHistogram:
     @classmethod
     def of(cls, score_map: NDArray[np.floating[Any]], threshold: float) -> ScoreHistogram:
         """Count the observed pixels of one score map."""
-        ratio = over_threshold(score_map[~np.isnan(score_map)], threshold)
-        # Bins exclude their lower edge, as "above the threshold" excludes the threshold.
-        index = np.ceil(np.minimum(ratio, 2 * TOP) * (N_BINS / TOP)).astype(np.intp) - 1
-        return cls(np.bincount(np.clip(index, 0, N_BINS), minlength=N_BINS + 1).astype(np.int64))
+        counts = np.zeros(N_BINS + 1, np.int64)
+        for first in range(0, len(score_map), _ROWS_AT_A_TIME):
+            scores = score_map[first : first + _ROWS_AT_A_TIME]
+            ratio = over_threshold(scores[~np.isnan(scores)], threshold)
+            # Bins exclude their lower edge, as "above the threshold" excludes the threshold.
+            index = np.ceil(np.minimum(ratio, 2 * TOP) * (N_BINS / TOP)).astype(np.intp) - 1
+            counts += np.bincount(np.clip(index, 0, N_BINS), minlength=N_BINS + 1)
+        return cls(counts)
 
     def __add__(self, other: ScoreHistogram) -> ScoreHistogram:
         return ScoreHistogram(self.counts + other.counts)

@@ -12,7 +12,7 @@ import sparsight
 from sparsight.files import atomic_path
 from sparsight.images import write_image
 
-from .drawing import heat_map, overlay
+from .drawing import overlay
 from .evidence import evidence, how_many_to_explain
 from .histogram import ScoreHistogram
 from .page import ReportEntry, render_report
@@ -66,9 +66,7 @@ class InspectionRun:
             "mask": f"{name}_mask.png",
             "score": f"{name}_score.tif",
         }
-        heat = heat_map(inspection)
-        picture = overlay(inspection, heat)
-        write_image(self.folder / outputs["overlay"], picture)
+        write_image(self.folder / outputs["overlay"], overlay(inspection))
         write_image(self.folder / outputs["mask"], inspection.mask)
         write_image(
             self.folder / outputs["score"],

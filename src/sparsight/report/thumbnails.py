@@ -8,9 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .annotations import annotate
-from .colours import heat_colours, over_threshold
-from .drawing import Rgb, outline, shrink_by_maximum, shrink_picture, view
+from .drawing import Rgb, draw
 
 if TYPE_CHECKING:
     from sparsight.inspection import Inspection
@@ -34,19 +32,9 @@ class Thumbnails:
 
     @classmethod
     def of(cls, inspection: Inspection, max_side: int) -> Thumbnails:
-        """Draw at the small size, so that lines and numbers stay legible and no peak is lost."""
-        picture = shrink_picture(view(inspection.image), max_side)
+        """Draw the pictures small."""
+        drawn, heat, picture = draw(inspection, max_side)
         height, width = picture.shape[:2]
-        ratio = over_threshold(inspection.score_map, inspection.threshold)
-        heat = heat_colours(shrink_by_maximum(ratio, (height, width)))
-        full_height, full_width = inspection.mask.shape
-        mask = shrink_by_maximum(inspection.mask, (height, width))
-        drawn = annotate(
-            outline(picture, heat, mask),
-            inspection.defects,
-            scale=(height / full_height, width / full_width),
-            pixel_size_um=inspection.pixel_size_um,
-        )
         return cls(
             overlay=_data_uri(drawn),
             heat=_data_uri(heat),
