@@ -95,7 +95,7 @@ def test_constant_images_can_be_shown():
 def test_outline_runs_around_a_defect_and_leaves_the_rest(make_inspection):
     found = make_inspection(pixel_size_um=None)
     picture = view(found.image)
-    drawn = outline(picture, heat_map(found), found.mask)
+    drawn = outline(picture, heat_map(found)[found.mask], found.mask)
     changed = np.any(drawn != picture, axis=2)
     assert changed[20:30, 40:55].all()
     assert changed[16, 40:55].all()
@@ -170,9 +170,12 @@ def test_large_images_are_drawn_smaller_in_rows_at_a_time():
     assert np.array_equal(small_view(image, 5000), view(image))
 
 
-def test_a_large_overlay_shows_the_defects_where_they_are(make_inspection):
+def test_a_large_overlay_shows_the_defects_where_they_are(make_inspection, monkeypatch):
+    monkeypatch.setattr("sparsight.report.drawing.SIDE_OF_LARGE", 300)
     found = make_inspection(shape=(600, 900), pixel_size_um=None)
-    drawn = overlay(found, 300)
+    assert overlay(found).shape == (600, 900, 3)
+    monkeypatch.setattr("sparsight.report.drawing.LARGEST_OVERLAY", 500_000)
+    drawn = overlay(found)
     assert drawn.shape == (200, 300, 3)
     changed = np.any(drawn != small_view(found.image, 300), axis=2)
     assert changed[7:10, 14:18].all()

@@ -20,8 +20,11 @@ Rgb = NDArray[np.uint8]
 Levels = tuple[float, float]
 """Values shown as black and as white."""
 
-LARGEST_OVERLAY = 5_000
-"""Pixels of the longer side of an overlay: larger ones take much memory, and few programs show them."""
+LARGEST_OVERLAY = 24_000_000
+"""Pixels of an overlay: larger ones take much memory, and few programs show them."""
+
+SIDE_OF_LARGE = 3_000
+"""Longer side of the overlay of an image that is larger."""
 
 _TINT = 0.35
 _PIXELS_TO_MEASURE = 4_000_000
@@ -50,11 +53,14 @@ def shades(pixels: NDArray[Any], levels: Levels) -> Rgb:
     """8-bit RGB of pixels, shape (height, width[, channels])."""
     low, high = levels
     pixels = pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]
-    if pixels.shape[2] not in (1, 3):
-        pixels = pixels.mean(axis=2, keepdims=True)
-    scaled = (pixels.astype(np.float32) - np.float32(low)) * np.float32(255 / max(high - low, 1e-30))
-    picture = np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
-    return np.ascontiguousarray(np.broadcast_to(picture, (*picture.shape[:2], 3)))
+    picture = np.empty((*pixels.shape[:2], 3), np.uint8)
+    for rows, *_ in bands(pixels.shape):
+        part = pixels[rows]
+        if part.shape[2] not in (1, 3):
+            part = part.mean(axis=2, keepdims=True)
+        scaled = (part.astype(np.float32) - np.float32(low)) * np.float32(255 / max(high - low, 1e-30))
+        picture[rows] = np.rint(np.clip(scaled, 0, 255))
+    return picture
 
 
 def small_view(image: Image, max_side: int) -> Rgb:
@@ -77,38 +83,38 @@ def small_view(image: Image, max_side: int) -> Rgb:
     return shrink_to(np.stack(lines), shrunk_shape((height, width), max_side))
 
 
-def heat_map(inspection: Inspection) -> Rgb:
-    """Score map in the common colour scale, shape (height, width, 3)."""
-    return heat_colours(over_threshold(inspection.score_map, inspection.threshold))
+def heat_map(inspection: Inspection, shape: tuple[int, int] | None = None) -> Rgb:
+    """Score map in the common colour scale, shape (height, width, 3), or scaled down to `shape`."""
+    scores = inspection.score_map if shape is None else shrink_by_maximum(inspection.score_map, shape)
+    return heat_colours(over_threshold(scores, inspection.threshold))
 
 
-def overlay(inspection: Inspection, max_side: int = LARGEST_OVERLAY) -> Rgb:
+def overlay(inspection: Inspection) -> Rgb:
     """Image with its defects tinted by score, outlined and numbered, shape (height, width, 3).
 
-    An image whose longer side is above `max_side` pixels is drawn smaller.
+    An image of more than `LARGEST_OVERLAY` pixels is drawn smaller.
     """
-    return draw(inspection, max_side)[0]
+    height, width = inspection.mask.shape
+    large = height * width > LARGEST_OVERLAY
+    return draw(inspection, small_view(inspection.image, SIDE_OF_LARGE if large else max(height, width)))
 
 
-def draw(inspection: Inspection, max_side: int) -> tuple[Rgb, Rgb, Rgb]:
-    """Overlay, heat map and bare image at a size at which lines and numbers are legible and no peak is lost."""
-    picture = small_view(inspection.image, max_side)
+def draw(inspection: Inspection, picture: Rgb) -> Rgb:
+    """Draw defects on a picture of the image, at a size at which lines and numbers are legible and no peak is lost."""
     height, width = picture.shape[:2]
     full_height, full_width = inspection.mask.shape
     scores = shrink_by_maximum(inspection.score_map, (height, width))
-    heat = heat_colours(over_threshold(scores, inspection.threshold))
     mask = shrink_by_maximum(inspection.mask, (height, width))
-    drawn = annotate(
-        outline(picture, heat, mask),
+    return annotate(
+        outline(picture, heat_colours(over_threshold(scores[mask], inspection.threshold)), mask),
         inspection.defects,
         scale=(height / full_height, width / full_width),
         pixel_size_um=inspection.pixel_size_um,
     )
-    return drawn, heat, picture
 
 
-def outline(picture: Rgb, heat: Rgb, mask: NDArray[np.bool_]) -> Rgb:
-    """Tint the masked pixels of a picture with their heat colour and draw a line around them.
+def outline(picture: Rgb, tints: Rgb, mask: NDArray[np.bool_]) -> Rgb:
+    """Tint the masked pixels of a picture, each with its colour, and draw a line around them.
 
     The line keeps some distance, so that speckles that belong together have one line around them all.
     """
@@ -117,7 +123,7 @@ def outline(picture: Rgb, heat: Rgb, mask: NDArray[np.bool_]) -> Rgb:
     drawn = picture.copy()
     if not mask.any():
         return drawn
-    drawn[mask] = (1 - _TINT) * drawn[mask] + _TINT * heat[mask]
+    drawn[mask] = (1 - _TINT) * drawn[mask] + _TINT * tints
     side = min(picture.shape[:2])
     gap, width = max(2, round(side / 100)), max(2, round(side / 350))
     near, line, edge = within(mask, (gap, gap + width, gap + width + 1))

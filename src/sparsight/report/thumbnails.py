@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .drawing import Rgb, draw
+from .drawing import Rgb, draw, heat_map, small_view
 
 if TYPE_CHECKING:
     from sparsight.inspection import Inspection
@@ -33,8 +33,9 @@ class Thumbnails:
     @classmethod
     def of(cls, inspection: Inspection, max_side: int) -> Thumbnails:
         """Draw the pictures small."""
-        drawn, heat, picture = draw(inspection, max_side)
+        picture = small_view(inspection.image, max_side)
         height, width = picture.shape[:2]
+        drawn, heat = draw(inspection, picture), heat_map(inspection, (height, width))
         return cls(
             overlay=_data_uri(drawn),
             heat=_data_uri(heat),
