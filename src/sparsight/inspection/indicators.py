@@ -18,12 +18,12 @@ from sparsight.inspection.group_penalty import GroupUse, choose_group_penalty
 from sparsight.inspection.normality import NormalityRegion
 from sparsight.inspection.rescaling import checked_scales, rescale
 from sparsight.inspection.scorers import (
-    PATCHES_AT_A_TIME,
     Fold,
     Observed,
     learned_anew,
     patch_margin,
     patch_masks,
+    strips_of,
     training_patches,
 )
 from sparsight.inspection.sparse_codes import code_patches, learn_atoms
@@ -181,7 +181,7 @@ class IndicatorScorer:
         grid = PatchGrid(image.pixels.shape, self.patch_size, self.stride)
         n_channels = image.pixels[0, 0].size
         distances = []
-        for strip in grid.strips(PATCHES_AT_A_TIME):
+        for strip in strips_of(grid, n_channels):
             patches = grid.extract(image.pixels, strip)
             patches = patches.reshape(len(patches), -1)
             mask = None if image.mask is None else patch_masks(grid, image.mask, strip, n_channels)

@@ -17,12 +17,12 @@ from sparsight.errors import ParameterError
 from sparsight.features import Standardization
 from sparsight.inspection.explanations import Explanation, by_name
 from sparsight.inspection.scorers import (
-    PATCHES_AT_A_TIME,
     Fold,
     Observed,
     learned_anew,
     patch_margin,
     patch_masks,
+    strips_of,
     training_patches,
 )
 from sparsight.patches import PatchGrid
@@ -98,7 +98,7 @@ class ReconstructionScorer:
         grid = PatchGrid(image.pixels.shape, self.patch_size, self.stride)
         n_channels = image.pixels[0, 0].size
         parts = []
-        for strip in grid.strips(PATCHES_AT_A_TIME):
+        for strip in strips_of(grid, n_channels):
             patches = grid.extract(image.pixels, strip)
             mask = None
             if image.mask is not None:

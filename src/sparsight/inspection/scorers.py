@@ -16,8 +16,7 @@ from sparsight.patches import PatchGrid
 
 Progress = Callable[[int, int, str], None]
 
-#: Patches that are coded at a time: bounds memory, whatever the size of the image.
-PATCHES_AT_A_TIME = 16_384
+_VALUES_AT_A_TIME = 4_000_000
 _NARROWEST_STRIP = 32
 
 
@@ -138,6 +137,12 @@ def patch_margin(patch_size: int, stride: int) -> int:
     return -(-patch_size // stride) * stride
 
 
+def strips_of(grid: PatchGrid, n_channels: int) -> Iterator[slice]:
+    """Rows of patches to be coded at a time: bounds memory, whatever the size of the image and of a patch."""
+    height, width = grid.patch_size
+    return grid.strips(_VALUES_AT_A_TIME // (height * width * n_channels))
+
+
 def silent(done: int, total: int, text: str) -> None:
     """Report no progress."""
     del done, total, text
@@ -183,7 +188,7 @@ def training_patches(
         hidden = np.zeros(image.pixels.shape[:2], bool) if image.mask is None else image.mask
         # Choosing among positions first keeps memory bounded by the patches that are kept.
         chosen = np.sort(random_state.permutation(len(grid))[:share])
-        for strip in grid.strips(PATCHES_AT_A_TIME):
+        for strip in strips_of(grid, n_channels):
             first, last = strip.start * grid.shape[1], strip.stop * grid.shape[1]
             inside = chosen[(chosen >= first) & (chosen < last)] - first
             strip_masks = patch_masks(grid, hidden, strip, n_channels)[inside]
