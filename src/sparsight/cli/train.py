@@ -25,13 +25,18 @@ class Recipe(StrEnum):
     ORACLE_OUTLIER = "oracle-outlier"
 
 
-def _numbers(text: str | None) -> str | None:
-    try:
-        if text is not None:
-            [float(part) for part in text.split(",")]
-    except ValueError:
-        raise typer.BadParameter("give numbers with commas between them, such as 1,0.5") from None
-    return text
+class Numbers(tuple[float, ...]):
+    """Numbers, as they are typed on the command line."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parsed(cls, text: str) -> Numbers:
+        """Take numbers with commas between them."""
+        try:
+            return cls(float(part) for part in text.split(","))
+        except ValueError:
+            raise typer.BadParameter("give numbers with commas between them, such as 1,0.5") from None
 
 
 def train(
@@ -66,10 +71,10 @@ def train(
         ),
     ] = None,
     scales: Annotated[
-        str | None,
+        Numbers | None,
         typer.Option(
             metavar="NUMBERS",
-            callback=_numbers,
+            parser=Numbers.parsed,
             help="Magnifications to be ready for, relative to the good images, such as 1,0.5: universal is ready "
             "for all in between, the recipes of ICIP 2016 for those named.",
             show_default=False,
@@ -132,7 +137,7 @@ def train(
     detector = AnomalyDetector(
         method=recipe.value,
         patch_size=patch_size,
-        scales=None if scales is None else [float(scale) for scale in scales.split(",")],
+        scales=scales,
         defects=None if defects is None else defects.split(","),
         false_alarm_rate=false_alarm_rate,
         image_false_alarm_rate=image_false_alarm_rate,

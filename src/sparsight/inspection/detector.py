@@ -8,32 +8,28 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sparsight._checks import check_integer
-from sparsight.errors import ModelError, ParameterError
-from sparsight.images import Image, as_image
+from sparsight.errors import ModelError
+from sparsight.images import Image
 from sparsight.inspection.calibration import (
     Calibration,
-    Promise,
     calibrate,
     check_rates,
     n_folds,
     scores_left_out,
 )
-from sparsight.inspection.defects import Defect, Inspection, find_defects
-from sparsight.inspection.explanations import Explanation
-from sparsight.inspection.intake import ImageLike, check_fits, checked_masks, load_training_images
-from sparsight.inspection.likelihood import LikelihoodScorer
-from sparsight.inspection.magnification import magnification_doubt, relative_magnification
+from sparsight.inspection.intake import ImageLike, checked_masks, load_training_images
 from sparsight.inspection.methods import new_scorer
 from sparsight.inspection.provenance import doubt_about, provenance
 from sparsight.inspection.scorers import Observed, Progress, Scorer, silent
 from sparsight.inspection.stored import restore_settings, settings_of
-from sparsight.inspection.tiles import score_in_tiles
+from sparsight.inspection.teaching import teach
+from sparsight.inspection.trained import TrainedDetector
 from sparsight.models import load_model, save_model
 
 MODEL_KIND = "anomaly-detector"
@@ -49,7 +45,7 @@ _PASSED_ON = (
 )
 
 
-class AnomalyDetector(BaseEstimator):
+class AnomalyDetector(TrainedDetector, BaseEstimator):
     """Find anomalies in textures, after learning from a handful of good images.
 
     Parameters
@@ -213,13 +209,16 @@ class AnomalyDetector(BaseEstimator):
         self.intensity_range_ = loaded[0].intensity_range
         self.n_channels_ = loaded[0].n_channels
         self.pixel_sizes_um_ = [image.pixel_size_um for image in loaded]
-        observed = self._all_observed(loaded, masks)
+        observed = self._all_observed(loaded, masks, scorer.patch_size)
         random_state = check_random_state(self.random_state)
         report = progress or silent
         n_steps = 1 if self.threshold is not None else 1 + n_folds(observed)
         report(0, n_steps, "learning from all images")
         self.scorer_ = scorer.fit(observed, random_state)
-        taught = self._taught(observed, defects, defect_masks, random_state)
+        taught: dict[str, Any] = {}
+        if defects is not None:
+            marked = self._all_observed(load_training_images(defects), None)
+            taught = teach(self.scorer_, observed, marked, defect_masks, random_state)
         if self.threshold is None:
             scores, how, warning = scores_left_out(self.scorer_, observed, random_state, report)
             promise = self._promise(self.false_alarm_rate, self.image_false_alarm_rate)
@@ -279,85 +278,6 @@ class AnomalyDetector(BaseEstimator):
         report(len(observed), len(observed), "done")
         return self
 
-    def score_map(self, image: ImageLike, mask: ArrayLike | None = None) -> NDArray[np.float32]:
-        """Raw score of every pixel, shape (height, width); larger is more anomalous, NaN where masked."""
-        check_is_fitted(self)
-        image = as_image(image)
-        return score_in_tiles(self.scorer_, image, self._checked(image, mask), self._magnification(image))
-
-    @property
-    def margin_(self) -> int | None:
-        """How far, in pixels, the score of a pixel can see; None: over the whole image.
-
-        A part of an image that begins at multiples of it has, this far from where it was cut off, the scores of the
-        whole image, bit for bit.
-        """
-        check_is_fitted(self)
-        return self.scorer_.margin
-
-    def inspect(
-        self, image: ImageLike, mask: ArrayLike | None = None, *, threshold: float | None = None
-    ) -> Inspection:
-        """Find and measure the defects of an image.
-
-        Parameters
-        ----------
-        image : array, Image or path
-        mask : bool array of shape (height, width), optional
-            True where pixels are to be ignored.
-        threshold : float, optional
-            Use this threshold instead of the calibrated one.
-
-        Raises
-        ------
-        ImageError
-            If the image cannot be used, or does not fit the images that the model was trained on.
-        """
-        check_is_fitted(self)
-        started = time.perf_counter()
-        image = as_image(image)
-        scores = self.score_map(image, mask)
-        magnification = self._magnification(image)
-        threshold = self.threshold_ if threshold is None else float(threshold)
-        found, defects = self._found(scores, threshold, image.pixel_size_um)
-        return Inspection(
-            image,
-            scores,
-            threshold,
-            found,
-            defects,
-            time.perf_counter() - started,
-            magnification=magnification,
-            doubt=magnification_doubt(magnification, getattr(self.scorer_, "scales", (1.0,))),
-        )
-
-    def explain(
-        self, inspection: Inspection, mask: ArrayLike | None = None, *, at_most: int | None = None
-    ) -> list[Explanation]:
-        """Say of each defect what speaks for it, at the place where its score is largest.
-
-        Parameters
-        ----------
-        inspection : Inspection
-            By this detector.
-        mask : bool array of shape (height, width), optional
-            The one given to `inspect`.
-        at_most : int, optional
-            Explain only so many, the strongest.
-
-        Returns
-        -------
-        list of Explanation
-            One for each of ``inspection.defects``, or of the first `at_most` of these.
-        """
-        check_is_fitted(self)
-        defects = inspection.defects[:at_most]
-        if not defects:
-            return []
-        image = inspection.image
-        observed = Observed(image.pixels, self._checked(image, mask), self._magnification(image))
-        return [self.scorer_.explain(observed, defect.peak) for defect in defects]
-
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file, atomically.
 
@@ -387,75 +307,17 @@ class AnomalyDetector(BaseEstimator):
             raise ModelError(f"{path} lacks parts of an anomaly detector; train it again.") from error
         return detector
 
-    def _checked(self, image: Image, mask: ArrayLike | None) -> NDArray[np.bool_] | None:
-        return check_fits(
-            image,
-            mask,
-            n_channels=self.n_channels_,
-            intensity_range=self.intensity_range_,
-            patch_size=self._new_scorer().patch_size,
-        )
-
-    def _observed(self, image: Image, mask: ArrayLike | None) -> Observed:
-        hidden = self._checked(image, mask)
-        return Observed(image.pixels.astype(np.float32), hidden, self._magnification(image))
-
-    def _magnification(self, image: Image) -> float | None:
-        return relative_magnification(self.pixel_sizes_um_, image.pixel_size_um)
-
-    def _taught(
+    def _all_observed(
         self,
-        normal: list[Observed],
-        defects: Sequence[ImageLike] | None,
-        masks: Sequence[ArrayLike] | None,
-        random_state: np.random.RandomState,
-    ) -> dict[str, Any]:
-        if defects is None:
-            return {}
-        if not isinstance(self.scorer_, LikelihoodScorer) or self.scales or self.defects:
-            raise ParameterError(
-                'Only the method "universal", with neither scales nor declared defects, learns from marked ones.'
-            )
-        if masks is None:
-            raise ParameterError("Give defect_masks, too: for each image of defects, where they are.")
-        images = self._all_observed(load_training_images(defects), None)
-        marked = []
-        for image, mask in zip(images, checked_masks(masks, len(images)), strict=True):
-            truth = np.asarray(mask, bool)
-            if truth.shape != image.pixels.shape[:2]:
-                raise ParameterError(
-                    f"A mask of defects has shape {truth.shape}, its image {image.pixels.shape[:2]}."
-                )
-            marked.append((image, truth))
-        return {"marked_defects": self.scorer_.learn_direction(normal, marked, random_state)}
-
-    def _all_observed(self, images: list[Image], masks: Sequence[ArrayLike | None] | None) -> list[Observed]:
+        images: list[Image],
+        masks: Sequence[ArrayLike | None] | None,
+        patch_size: int | None = None,
+    ) -> list[Observed]:
         pairs = zip(images, checked_masks(masks, len(images)), strict=True)
-        return [self._observed(image, mask) for image, mask in pairs]
+        return [self._observed(image, mask, patch_size) for image, mask in pairs]
 
     def _new_scorer(self) -> Scorer:
         check_rates(self.false_alarm_rate, self.image_false_alarm_rate)
         if self.min_area is not None:
             check_integer("min_area", self.min_area, minimum=1)
         return new_scorer(self.method, {name: getattr(self, name) for name in _PASSED_ON}, self.n_threads)
-
-    def _promise(self, false_alarm_rate: float, image_false_alarm_rate: float | None) -> Promise:
-        check_rates(false_alarm_rate, image_false_alarm_rate)
-        return Promise(
-            false_alarm_rate,
-            image_false_alarm_rate,
-            lambda scores, threshold: bool(self._found(scores, threshold)[1]),
-            self.scorer_.resolution,
-        )
-
-    def _found(
-        self, scores: NDArray[np.floating], threshold: float, pixel_size_um: float | None = None
-    ) -> tuple[NDArray[np.bool_], list[Defect]]:
-        return find_defects(
-            scores,
-            threshold,
-            min_area=self.min_area or max(1, self.scorer_.patch_size**2 // 8),
-            gap=self.scorer_.resolution // 2,
-            blur=self.scorer_.blur,
-            pixel_size_um=pixel_size_um,
-        )
