@@ -33,7 +33,7 @@ def test_noise_that_shrinking_removed_is_given_back():
     image = noisy_ramp(0)
     noise = AcquisitionNoise.of([image])
     small = rescale(image, 0.5)
-    again = noise.restored(small, 0.5, np.random.RandomState(0))
+    again = noise.shrunk(image, lambda image: rescale(image, 0.5), np.random.RandomState(0))
     assert AcquisitionNoise.of([small]).deviation.max() < 0.7 * noise.deviation.max()
     restored = AcquisitionNoise.of([again])
     assert np.allclose(restored.deviation, noise.deviation, rtol=0.12)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from sparsight.inspection.rescaling import rescale
 from sparsight.inspection.scorers import Observed
 
 _N_BINS = 8
-_FEWEST = 200  # pixels of a bin
-# A low quantile of the sizes of fine details is that of the noise, where edges are sparse: for normal noise
-# of unit deviation it is 0.385.
-_QUANTILE = 0.3
-_QUANTILE_OF_NORMAL = 0.385
+_FEWEST = 50  # squares of a bin to measure on
+# Of the pixels of one brightness, those with the faintest surroundings show noise and little else.
+_FAINTEST = 0.05
 
 
 @dataclass(frozen=True)
@@ -32,39 +30,48 @@ class AcquisitionNoise:
     deviation: NDArray[np.float64]
 
     @classmethod
-    def of(cls, images: list[Observed]) -> AcquisitionNoise:
-        """Estimate the noise from diagonal details of images."""
-        pairs = [_details(image) for image in images]
-        brightness = np.concatenate([pair[0] for pair in pairs])
-        details = np.concatenate([pair[1] for pair in pairs])
-        n_bins = max(1, min(_N_BINS, len(details) // _FEWEST))
-        parts = np.array_split(np.argsort(brightness, kind="stable"), n_bins)
-        deviation = [np.quantile(details[part], _QUANTILE) / _QUANTILE_OF_NORMAL for part in parts]
-        return cls(np.array([brightness[part].mean() for part in parts]), np.array(deviation))
+    def of(cls, images: Sequence[Observed]) -> AcquisitionNoise:
+        """Estimate the noise from diagonal details, where horizontal and vertical ones are faint."""
+        brightness, edges, detail = (
+            np.concatenate(parts) for parts in zip(*(_details(image) for image in images), strict=True)
+        )
+        n_bins = max(1, min(_N_BINS, int(_FAINTEST * len(detail)) // _FEWEST))
+        levels, deviations = [], []
+        for part in np.array_split(np.argsort(brightness, kind="stable"), n_bins):
+            faintest = part[np.argsort(edges[part], kind="stable")[: max(1, int(_FAINTEST * len(part)))]]
+            levels.append(brightness[part].mean(dtype=np.float64))
+            deviations.append(np.sqrt(np.mean(np.square(detail[faintest]), dtype=np.float64)))
+        return cls(np.array(levels), np.array(deviations))
 
-    def restored(self, image: Observed, scale: float, random_state: np.random.RandomState) -> Observed:
-        """Add to an image that was shrunk by a factor what noise it lost by that.
+    def shrunk(
+        self, image: Observed, shrink: Callable[[Observed], Observed], random_state: np.random.RandomState
+    ) -> Observed:
+        """Shrink an image, and add what noise it lost by that.
 
         Independent noise of unit deviation has deviation k after shrinking; √(1 − k²) of it is missing.
         """
+        small = shrink(image)
         white = Observed(np.random.RandomState(0).standard_normal((256, 256)).astype(np.float32))
-        kept = float(rescale(white, scale).pixels.std())
+        kept = float(shrink(white).pixels.std() / white.pixels.std())
         missing = np.sqrt(max(0.0, 1 - kept**2))
-        local = ndimage.uniform_filter(image.pixels, size=(3, 3) + (1,) * (image.pixels.ndim - 2))
+        local = ndimage.uniform_filter(small.pixels, size=(3, 3) + (1,) * (small.pixels.ndim - 2))
         deviation = missing * np.interp(local, self.brightness, self.deviation)
-        noise = deviation * random_state.standard_normal(image.pixels.shape)
-        return Observed((image.pixels + noise).astype(np.float32), image.mask)
+        noise = deviation * random_state.standard_normal(small.pixels.shape)
+        return Observed((small.pixels + noise).astype(np.float32), small.mask)
 
 
-def _details(image: Observed) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Brightness of the surroundings, and size of the diagonal detail, of every second pixel."""
+def _details(image: Observed) -> tuple[NDArray[np.float32], ...]:
+    """Of every square of four pixels: brightness, strength of edges around it, and diagonal detail.
+
+    The three, and so noise in them, have nothing in common but what the image shows.
+    """
     pixels = image.pixels
     height, width = (length // 2 * 2 for length in pixels.shape[:2])
-    local = ndimage.uniform_filter(pixels, size=(3, 3) + (1,) * (pixels.ndim - 2))
     a, b, c, d = (pixels[i:height:2, j:width:2] for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)))
-    detail = np.abs(a - b - c + d) / 2
-    brightness = local[0:height:2, 0:width:2]
+    squares = np.square(a + b - c - d) + np.square(a - b + c - d)
+    edges = ndimage.uniform_filter(squares, size=(3, 3) + (1,) * (pixels.ndim - 2))
+    brightness, detail = (a + b + c + d) / 4, (a - b - c + d) / 2
     if image.mask is not None:
-        seen = ~ndimage.binary_dilation(image.mask, iterations=2)[0:height:2, 0:width:2]
-        brightness, detail = brightness[seen], detail[seen]
-    return brightness.ravel(), detail.ravel()
+        seen = ~ndimage.binary_dilation(image.mask, iterations=4)[0:height:2, 0:width:2]
+        brightness, edges, detail = brightness[seen], edges[seen], detail[seen]
+    return brightness.ravel(), edges.ravel(), detail.ravel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from sparsight.errors import ParameterError
+from sparsight.inspection.acquisition_blur import AcquisitionBlur
 from sparsight.inspection.acquisition_noise import AcquisitionNoise
 from sparsight.inspection.halving import half_size
 from sparsight.inspection.likelihood import (
@@ -84,7 +86,8 @@ class AnyScaleScorer(LikelihoodScorer):
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> AnyScaleScorer:
         """Learn dictionaries, and the densities of each scale, from normal images."""
         self._copies = WeakKeyDictionary()
-        self._noise = AcquisitionNoise.of(list(images))
+        self._noise = AcquisitionNoise.of(images)
+        self._blur = AcquisitionBlur.of(images)
         self._seed = int(random_state.randint(2**31))
         every = [copy for image in images for copy in self._copied(image)]
         halves = [half_size(copy, self.patch_size) for copy in every]
@@ -207,12 +210,13 @@ class AnyScaleScorer(LikelihoodScorer):
             random_state = np.random.RandomState(self._seed)
             # Whose magnification is to be found out, as that of most images.
             unknown = replace(image, magnification=None)
-            copies = [rescale(unknown, factor) for factor in self.factors]
             if self.match_noise:
                 copies = [
-                    self._noise.restored(copy, factor, random_state) if factor < 1 else copy
-                    for copy, factor in zip(copies, self.factors, strict=True)
+                    self._noise.shrunk(unknown, partial(self._blur.shrunk, scale=factor), random_state)
+                    for factor in self.factors
                 ]
+            else:
+                copies = [rescale(unknown, factor) for factor in self.factors]
             self._copies[image] = copies
         return self._copies[image]
 
@@ -239,7 +243,7 @@ class AnyScaleScorer(LikelihoodScorer):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is only needed while learning."""
-        temporary = ("_copies", "_noise", "_seed", "_learning")
+        temporary = ("_copies", "_noise", "_blur", "_seed", "_learning")
         return {name: value for name, value in vars(self).items() if name not in temporary}
 
 
