@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from sparsight.datasets import nanofibres
 from sparsight.errors import ParameterError
 from sparsight.inspection import AnomalyDetector
+from sparsight.inspection.acquisition_blur import AcquisitionBlur
 from sparsight.inspection.acquisition_noise import AcquisitionNoise
 from sparsight.inspection.any_scale import AnyScaleScorer
 from sparsight.inspection.magnification import relative_magnification
@@ -17,11 +19,12 @@ def mat(seed, magnification=1.0):
     return nanofibres((192, 208), magnification=magnification, defects=None, random_state=seed)
 
 
-def noisy_ramp(seed):
-    """Brightness from 0 to 200 with noise that grows from 2 to 6."""
-    ramp = np.tile(np.linspace(0, 200, 400), (300, 1))
-    noise = np.random.default_rng(seed).standard_normal(ramp.shape)
-    return Observed((ramp + (2 + ramp / 50) * noise).astype(np.float32))
+def noisy_ramp(seed, stripes=0):
+    """Brightness from 0 to 200, and bright stripes, with noise that grows from 2 to 6."""
+    rows, columns = np.indices((300, 400))
+    clean = columns / 2 + stripes * ((columns % 8 < 4) & (rows % 24 < 12))
+    noise = np.random.default_rng(seed).standard_normal(clean.shape)
+    return Observed((clean + (2 + clean / 50) * noise).astype(np.float32))
 
 
 def test_noise_is_measured_as_a_function_of_brightness():
@@ -30,13 +33,18 @@ def test_noise_is_measured_as_a_function_of_brightness():
 
 
 def test_noise_that_shrinking_removed_is_given_back():
-    image = noisy_ramp(0)
-    noise = AcquisitionNoise.of([image])
-    small = rescale(image, 0.5)
-    again = noise.shrunk(image, lambda image: rescale(image, 0.5), np.random.RandomState(0))
-    assert AcquisitionNoise.of([small]).deviation.max() < 0.7 * noise.deviation.max()
-    restored = AcquisitionNoise.of([again])
-    assert np.allclose(restored.deviation, noise.deviation, rtol=0.12)
+    images = [noisy_ramp(seed) for seed in range(8)]
+    noise = AcquisitionNoise.of(images)
+    random_state = np.random.RandomState(0)
+    plain = AcquisitionNoise.of([rescale(image, 0.5) for image in images])
+    again = [noise.shrunk(image, lambda image: rescale(image, 0.5), random_state) for image in images]
+    assert plain.deviation.max() < 0.7 * noise.deviation.max()
+    assert np.allclose(AcquisitionNoise.of(again).deviation, noise.deviation, rtol=0.12)
+
+
+def test_edges_are_not_taken_for_noise():
+    noise = AcquisitionNoise.of([noisy_ramp(seed, stripes=60) for seed in range(2)])
+    assert np.allclose(noise.deviation, 2 + noise.brightness / 50, rtol=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +59,17 @@ def test_scales_are_a_range_in_even_steps():
     assert AnyScaleScorer(scales=(0.6,)).factors == [pytest.approx(0.6)]
 
 
-def test_each_place_is_judged_at_its_own_scale(detector):
-    seen = {
-        scale: float(np.median(detector.scorer_.scale_map(observed(mat(40, scale).image.pixels))))
-        for scale in (1.0, 0.6)
-    }
-    assert seen[1.0] > 0.8
-    assert seen[0.6] < 0.7
+def test_the_scale_of_an_image_is_told(detector):
+    for scale in (1.0, 0.8, 0.6):
+        told = [detector.scorer_.scale_of(observed(mat(seed, scale).image.pixels)) for seed in (40, 41, 42)]
+        assert np.mean(told) == pytest.approx(scale, rel=0.07)
+
+
+def test_defects_hardly_change_the_scale_that_is_told(detector):
+    image = mat(44, 0.8).image.pixels.copy()
+    told = detector.scorer_.scale_of(observed(image))
+    image[40:90, 60:110] = 255
+    assert detector.scorer_.scale_of(observed(image)) == pytest.approx(told, rel=0.06)
 
 
 def test_foreign_texture_stands_out_at_a_lower_magnification(detector):
@@ -87,13 +99,25 @@ def observed(pixels):
 
 
 def test_pixel_sizes_tell_the_scale(detector):
-    image = mat(70, 0.6).image
-    judged = detector.scorer_.scale_map(detector._observed(image, None))
-    assert np.unique(judged).tolist() == [pytest.approx(0.6)]
-    assert detector.inspect(image).magnification == pytest.approx(0.6)
+    image = mat(70, 0.7).image
+    assert detector.scorer_.scale_of(detector._observed(image, None)) == pytest.approx(0.7)
+    assert detector.inspect(image).magnification == pytest.approx(0.7)
     assert detector.inspect(image).doubt is None
     unknown = detector.inspect(image.pixels)
     assert (unknown.magnification, unknown.doubt) == (None, None)
+
+
+def test_scores_between_two_steps_lie_between_theirs(detector):
+    image = observed(mat(45, 0.8).image.pixels)
+    at = {
+        scale: detector.scorer_.score(Observed(image.pixels, magnification=scale))
+        for scale in (1.0, 0.94, detector.scorer_.factors[1])
+    }
+    ends = np.stack([at[1.0], at[detector.scorer_.factors[1]]])
+    # Up to what is typical of the image, which is measured anew at each scale.
+    inside = (at[0.94] > ends.min(axis=0) - 0.2) & (at[0.94] < ends.max(axis=0) + 0.2)
+    assert inside.mean() > 0.95
+    assert not np.allclose(at[0.94], ends[0], atol=0.05)
 
 
 def test_magnifications_that_the_model_is_not_ready_for_are_told(detector):
@@ -109,12 +133,50 @@ def test_magnification_is_the_ratio_of_pixel_sizes(training, new, magnification)
     assert relative_magnification(training, new) == magnification
 
 
-def test_anchoring_forgets_what_all_of_an_image_has(detector):
-    image = mat(72, 1.0).image.pixels.astype(np.float32)
-    duller = np.clip(image * 0.8 + 20, 0, 255)
-    spread = {}
-    for anchored in (True, False):
-        detector.scorer_.anchored = anchored
-        spread[anchored] = abs(float(np.median(detector.score_map(duller.astype(np.uint8)))))
-    detector.scorer_.anchored = True
-    assert spread[True] < 0.5 * spread[False]
+def test_half_of_what_all_of_an_image_has_is_forgotten(detector):
+    features = np.concatenate(list(detector.scorer_._strips(observed(mat(72).image.pixels))))
+    raw = detector.scorer_.steps[0].score(features)
+    scores = detector.scorer_._scored(features, 1.0)
+    assert np.allclose(raw - scores, np.median(raw - scores), atol=1e-6)
+    assert np.median(raw - scores) == pytest.approx(np.median(raw) / 2, abs=0.1)
+
+
+def textured(seed, sigma):
+    """Random discs, smoothed by a Gaussian, with a little noise."""
+    rng = np.random.default_rng(seed)
+    fine = np.zeros((1024, 1024), np.float32)
+    rows, columns = np.indices(fine.shape)
+    for _ in range(300):
+        row, column, radius = rng.uniform(0, 1024), rng.uniform(0, 1024), rng.uniform(20, 60)
+        top, left = max(0, int(row - radius) - 1), max(0, int(column - radius) - 1)
+        window = np.s_[top : int(row + radius) + 2, left : int(column + radius) + 2]
+        inside = np.hypot(rows[window] - row, columns[window] - column) < radius
+        fine[window][inside] = rng.uniform(50, 200)
+    smooth = ndimage.gaussian_filter(fine, 4 * sigma)[::4, ::4]
+    return Observed((smooth + rng.normal(0, 1, smooth.shape)).astype(np.float32))
+
+
+@pytest.mark.parametrize("sigma", [0.4, 0.7])
+def test_blur_of_sharp_edges_is_measured(sigma):
+    blur = AcquisitionBlur.of([textured(seed, sigma) for seed in range(2)])
+    assert np.sqrt(blur.variance) == pytest.approx(sigma, rel=0.12)
+
+
+def test_shrunk_images_are_as_blurred_as_the_instrument_makes_them():
+    image = textured(0, 0.6)
+    blur = AcquisitionBlur.of([image])
+    plain, matched = (AcquisitionBlur.of([small]) for small in (rescale(image, 0.6), blur.shrunk(image, 0.6)))
+    assert plain.variance < 0.75 * blur.variance
+    assert matched.variance == pytest.approx(blur.variance, rel=0.2)
+
+
+def test_blur_leaves_constant_and_hidden_images_alone():
+    constant = Observed(np.full((64, 64), 7, np.float32))
+    hidden = Observed(textured(0, 0.6).pixels, np.ones((256, 256), bool))
+    assert AcquisitionBlur.of([constant, hidden]).variance == 0
+    masked = Observed(textured(0, 0.6).pixels, np.indices((256, 256))[0] < 40)
+    small = AcquisitionBlur(0.4).shrunk(masked, 0.5)
+    assert small.mask[:19].all()
+    assert not small.mask[22:].any()
+    whole = AcquisitionBlur(0.4).shrunk(Observed(masked.pixels), 0.5)
+    assert np.allclose(small.pixels[24:], whole.pixels[24:], atol=1.0)

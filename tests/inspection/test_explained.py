@@ -140,8 +140,8 @@ def test_a_model_of_several_magnifications_says_which_it_took_a_place_for():
     found = detector.inspect(np.clip(image, 0, 255).astype(np.uint8))
     explanation = detector.explain(found, at_most=1)[0]
     scorer = detector.scorer_
-    judged_at = scorer.scale_map(detector._observed(found.image, None))[found.defects[0].peak]
-    assert explanation.judged_at == pytest.approx(judged_at, rel=1e-3)
+    judged_at = scorer.scale_of(detector._observed(found.image, None))
+    assert explanation.judged_at == pytest.approx(judged_at)
     assert explanation.deviations["brightness"] > 2
 
 

@@ -92,20 +92,14 @@ def _fitted_variance(power: NDArray[np.float64], size: int) -> float:
 
 
 def _blurred(image: Observed, variance: float) -> NDArray[np.float32]:
-    """Smoothed by a Gaussian; what is not observed has no part in it."""
-    if image.mask is None:
-        return _gaussian(image.pixels, variance)
-    channels = (1,) * (image.pixels.ndim - 2)
-    seen = (~image.mask).astype(np.float32)
-    weight = np.maximum(_gaussian(seen, variance), np.float32(1e-6)).reshape(seen.shape + channels)
-    return _gaussian(image.pixels * seen.reshape(seen.shape + channels), variance) / weight
-
-
-def _gaussian(values: NDArray[np.float32], variance: float) -> NDArray[np.float32]:
-    """Smoothed by a Gaussian that may be narrower than a pixel, of which samples would tell too little."""
-    response = [
-        np.exp(-0.5 * variance * np.square(np.pi * np.arange(n) / n, dtype=np.float32)) for n in values.shape[:2]
-    ]
-    gain = np.outer(*response).reshape(values.shape[:2] + (1,) * (values.ndim - 2))
-    waves = fft.dctn(values, axes=(0, 1), norm="ortho")
-    return np.asarray(fft.idctn(waves * gain, axes=(0, 1), norm="ortho"), np.float32)
+    """Smoothed by a Gaussian, which may be narrower than a pixel: samples of it would tell too little."""
+    pixels = image.pixels
+    if image.mask is not None and not image.mask.all():
+        pixels = pixels.copy()
+        pixels[image.mask] = pixels[~image.mask].mean(axis=0)
+    gain = np.outer(
+        *(np.exp(-0.5 * variance * np.square(np.pi * np.arange(n) / n)) for n in pixels.shape[:2])
+    )
+    waves = fft.dctn(pixels, axes=(0, 1), norm="ortho")
+    smooth = fft.idctn(waves * gain.reshape(gain.shape + (1,) * (pixels.ndim - 2)), axes=(0, 1), norm="ortho")
+    return np.asarray(smooth, dtype=np.float32)

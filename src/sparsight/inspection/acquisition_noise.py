@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,7 @@ class AcquisitionNoise:
         return Observed((small.pixels + noise).astype(np.float32), small.mask)
 
 
-def _details(image: Observed) -> tuple[NDArray[np.float32], ...]:
+def _details(image: Observed) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Of every square of four pixels: brightness, strength of edges around it, and diagonal detail.
 
     The three, and so noise in them, have nothing in common but what the image shows.

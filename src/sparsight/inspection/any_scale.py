@@ -10,44 +10,35 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from sparsight.errors import ParameterError
 from sparsight.inspection.acquisition_blur import AcquisitionBlur
 from sparsight.inspection.acquisition_noise import AcquisitionNoise
-from sparsight.inspection.halving import half_size
-from sparsight.inspection.likelihood import (
-    ENOUGH_TO_KEEP_DICTIONARIES,
-    Learning,
-    LikelihoodScorer,
-    some_vectors,
-)
+from sparsight.inspection.explanations import Explanation
+from sparsight.inspection.likelihood import ENOUGH_TO_KEEP_DICTIONARIES, Learning, LikelihoodScorer
 from sparsight.inspection.likelihood_ratio import LikelihoodRatio
-from sparsight.inspection.normal_scores import NormalScores
 from sparsight.inspection.rescaling import checked_scales, rescale
+from sparsight.inspection.scale_estimate import ScaleEstimate
 from sparsight.inspection.scorers import Fold, Observed
 from sparsight.models import arrays_under
 
 _STEP = 0.87
-_NEIGHBOURHOOD = 48.0  # pixels: standard deviation of the weights with which a place's scale is judged
-_EVERY = 4
-_FLOOR = 0.05
-_POSITIONS_TO_LEARN_FROM = 8_000
+# How much of what the scores of most of an image have in common is taken for its own, and for no defect.
+_OWN_SHARE = 0.5
+_CLIPPINGS = 6
+_CLIPPED_ABOVE = 1.5
+_BELOW_BY_ONE_DEVIATION = 0.16
 
 
 @dataclass
 class AnyScaleScorer(LikelihoodScorer):
-    r"""Likelihood ratio with the statistics of the magnification that each place looks like.
+    r"""Likelihood ratio with the statistics of the magnification that an image was taken at.
 
     The training images are shrunk by factors σ from the largest to the smallest of `scales`, in steps of at
-    most 0.87, and given back the noise that shrinking takes away. Features are measured with dictionaries
-    learned on all of them; each σ has its own `LikelihoodRatio`. Around each position the σ is chosen that
-    maximises the mean, with Gaussian weights, of
-
-    .. math:: \max(\log p_\sigma(f), q_\sigma) - \sum_i \log s_{\sigma i},
-
-    s being the spread of each feature at that scale, and q the 5 % quantile on the training images, below
-    which a place only tells that it is odd. The score is that of the chosen σ.
+    most 0.87, to the sharpness of an image taken at that scale, and given the noise of one. Features are
+    measured with dictionaries learned on all of them; each σ has its own `LikelihoodRatio`. Where the
+    magnification of an image is not known, `ScaleEstimate` tells it. The score is interpolated, in log σ,
+    between those of the two factors next to it, and half of its typical value on the image is subtracted.
 
     Parameters
     ----------
@@ -56,25 +47,22 @@ class AnyScaleScorer(LikelihoodScorer):
     scales : sequence of float
         Magnifications to be ready for, relative to the training images: a range, from the largest to the
         smallest.
-    anchored : bool
-        Measure each score against those of most of its image (median and interquartile range), and map it as
-        those of normal images of that scale are: good for images that are normal for the most part, blind to
-        what is wrong with a whole image.
     match_noise : bool
         Expect images taken at these magnifications. False: expect images shrunk in software, which have
-        less noise.
+        less noise and blur.
     """
 
-    n_components: int = 192
     scales: Sequence[float] = (1.0, 0.5)
     match_noise: bool = True
-    anchored: bool = True
-    steps: list[ScaleStatistics] = field(init=False, repr=False)
+    steps: list[LikelihoodRatio] = field(init=False, repr=False)
+    estimate: ScaleEstimate = field(init=False, repr=False)
     _copies: WeakKeyDictionary[Observed, list[Observed]] = field(init=False, repr=False)
+    _looks_like: WeakKeyDictionary[Observed, float] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.scales = checked_scales(self.scales)
+        self._looks_like = WeakKeyDictionary()
 
     @property
     def factors(self) -> list[float]:
@@ -85,21 +73,50 @@ class AnyScaleScorer(LikelihoodScorer):
 
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> AnyScaleScorer:
         """Learn dictionaries, and the densities of each scale, from normal images."""
+        return self._learn_scales(images, random_state, None, self._n_separate(images))
+
+    def _learn_scales(
+        self,
+        images: Sequence[Observed],
+        random_state: np.random.RandomState,
+        whole: LikelihoodScorer | None,
+        n_separate: float,
+    ) -> AnyScaleScorer:
+        """Learn; with `whole`, what was learned from these images and others, a model just as detailed."""
         self._copies = WeakKeyDictionary()
         self._noise = AcquisitionNoise.of(images)
         self._blur = AcquisitionBlur.of(images)
         self._seed = int(random_state.randint(2**31))
-        every = [copy for image in images for copy in self._copied(image)]
-        halves = [half_size(copy, self.patch_size) for copy in every]
-        for level, level_images in zip(self.levels, (every, halves), strict=True):
-            level.fit(level_images, random_state)
-        odd = [
-            self._odd_features([self._copied(image)[step] for image in images], random_state)
-            for step in range(len(self.factors))
-        ]
-        self._learning = Learning(tuple(odd))
-        self.steps = self._statistics(images, random_state)
+        self._learn_levels(
+            [copied for image in images for copied in self._copied(image)], random_state, whole
+        )
+        by_step = list(zip(*(self._copied(image) for image in images), strict=True))
+        self._learning = Learning(tuple(self._odd_features(copies, random_state) for copies in by_step))
+        self._learn_steps(images, random_state, None, n_separate)
         return self
+
+    def _learn_steps(
+        self,
+        images: Sequence[Observed],
+        random_state: np.random.RandomState,
+        whole: AnyScaleScorer | None,
+        n_separate: float,
+    ) -> None:
+        """Learn the densities of each scale, and how to tell it, with the dictionaries as they are."""
+        by_step = list(zip(*(self._copied(image) for image in images), strict=True))
+        self.steps = [
+            self._learned(
+                copies,
+                random_state,
+                n_separate * factor**2,
+                whole=None if whole is None else whole.steps[step],
+                step=step,
+            )
+            for step, (copies, factor) in enumerate(zip(by_step, self.factors, strict=True))
+        ]
+        self.ratio = self.steps[0]
+        features = [[self._training_features(copied) for copied in copies] for copies in by_step]
+        self.estimate = ScaleEstimate.of(features, self.factors)
 
     def left_out(
         self, folds: Iterable[Fold], random_state: np.random.RandomState
@@ -109,29 +126,38 @@ class AnyScaleScorer(LikelihoodScorer):
         As with one scale, dictionaries are kept only when many large images share them.
         """
         for training, held_out in folds:
-            copies = [copy for image in held_out for copy in self._copied(image)]
+            copies = [copied for image in held_out for copied in self._copied(image)]
             measured = self._learning.measured
             known = all(image in self._copies and self._copies[image][0] in measured for image in training)
-            if known and self._n_separate(training) > ENOUGH_TO_KEEP_DICTIONARIES:
-                steps = self._statistics(training, random_state, self.steps)
+            n_separate = self._n_separate([*training, *held_out])
+            if known and n_separate > ENOUGH_TO_KEEP_DICTIONARIES:
+                less = replace(self)
+                vars(less).update(vars(self))
+                less._learn_steps(training, random_state, self, n_separate)
                 yield [
-                    self._to_pixels(copy, self._scored(self._training_features(copy), None, steps)[0])
-                    for copy in copies
+                    self._to_pixels(copied, less._scored(self._training_features(copied)))
+                    for copied in copies
                 ]
             else:
-                anew = replace(self).fit(training, random_state)
-                yield [anew.score(copy) for copy in copies]
+                anew = replace(self)._learn_scales(training, random_state, self, n_separate)
+                yield [anew.score(copied) for copied in copies]
 
     def score(self, image: Observed) -> NDArray[np.float32]:
         """Score map: standard normal on good images of any scale; NaN where not observed."""
         features = np.concatenate(list(self._strips(image)))
-        return self._to_pixels(image, self._scored(features, image.magnification)[0])
+        return self._to_pixels(image, self._scored(features, image.magnification))
 
-    @property
-    def reach(self) -> int:
-        """How far, in pixels, the scale of a place and its features see."""
-        step = 2 * self.stride
-        return super().reach + int(3 * _NEIGHBOURHOOD) // step * step
+    def scale_of(self, image: Observed) -> float:
+        """The scale that an image is judged at: the nearest to its own for which there are statistics."""
+        if image.magnification is not None:
+            return self._within(image.magnification)
+        if image not in self._looks_like:
+            self._looks_like[image] = self._told(np.concatenate(list(self._strips(image))))
+        return self._looks_like[image]
+
+    def explain(self, image: Observed, place: tuple[int, int]) -> Explanation:
+        """Which features, at which of the sizes, make the surroundings of a place unusual."""
+        return super().explain(replace(image, magnification=self.scale_of(image)), place)
 
     @property
     def margin(self) -> int | None:
@@ -142,61 +168,33 @@ class AnyScaleScorer(LikelihoodScorer):
         self, part: Observed, at: tuple[int, int]
     ) -> tuple[NDArray[np.float32], LikelihoodRatio, float | None]:
         """Features of a position of a part of an image, what judges them, and at which magnification."""
-        features = np.concatenate(list(self._strips(part)))
-        chosen = self._scored(features, part.magnification)[1][at]
-        return features[at], self.steps[chosen].ratio, self.factors[chosen]
-
-    def scale_map(self, image: Observed) -> NDArray[np.float32]:
-        """The scale that each pixel was judged at."""
-        features = np.concatenate(list(self._strips(image)))
-        chosen = self._scored(features, image.magnification)[1]
-        return self._to_pixels(image, np.asarray(self.factors, np.float32)[chosen])
+        features, _, _ = super()._judged_by(part, at)
+        scale = self.scale_of(part)
+        return features, self.steps[round(self._position(scale))], scale
 
     def _scored(
-        self,
-        features: NDArray[np.float32],
-        magnification: float | None,
-        steps: list[ScaleStatistics] | None = None,
-    ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-        steps = steps or self.steps
-        coarse = features[_EVERY // 2 :: _EVERY, _EVERY // 2 :: _EVERY]
-        if magnification is None:
-            chosen = _likeliest(coarse, steps, self.stride, features.shape[:2])
-        else:
-            nearest = np.argmin(np.abs(np.log(np.array(self.factors) / magnification)))
-            chosen = np.full(features.shape[:2], nearest)
-        scores = np.empty(features.shape[:2], np.float32)
-        for number, step in enumerate(steps):
-            here = chosen == number
-            if not here.any():
-                continue
-            scores[here] = step.ratio.score(features[here])
-            if self.anchored:
-                scores[here] = step.anchored(scores[here], _location_and_spread(step.ratio.score(coarse)))
-        return scores, chosen
+        self, features: NDArray[np.float32], magnification: float | None = None
+    ) -> NDArray[np.float32]:
+        position = self._position(self._told(features) if magnification is None else magnification)
+        before = int(position)
+        share = position - before
+        scores = self.steps[before].score(features)
+        if share > 0:
+            scores = (1 - share) * scores + share * self.steps[before + 1].score(features)
+        return scores - np.float32(_OWN_SHARE * _typical(scores))
 
-    def _statistics(
-        self,
-        images: Sequence[Observed],
-        random_state: np.random.RandomState,
-        whole: list[ScaleStatistics] | None = None,
-    ) -> list[ScaleStatistics]:
-        steps = []
-        share = -(-_POSITIONS_TO_LEARN_FROM // len(images))
-        for step in range(len(self.factors)):
-            copies = [self._copied(image)[step] for image in images]
-            chosen = [some_vectors(self._training_features(copy), share, random_state) for copy in copies]
-            features = np.concatenate(chosen)
-            ratio = LikelihoodRatio.of(
-                features,
-                self._learning.odd[step],
-                resolvable=self._resolvable(features.shape[1] // len(self.levels)),
-                n_separate=self._n_separate(copies),
-                random_state=random_state,
-                whole=None if whole is None else whole[step].ratio,
-            )
-            steps.append(ScaleStatistics.of(ratio, chosen))
-        return steps
+    def _told(self, features: NDArray[np.float32]) -> float:
+        """The scale that features look like, of those that there are statistics for."""
+        told = self.estimate.scale(features)
+        return self._within(told) if np.isfinite(told) else self.factors[0]
+
+    def _within(self, scale: float) -> float:
+        return float(np.clip(scale, self.factors[-1], self.factors[0]))
+
+    def _position(self, scale: float) -> float:
+        """Place of a scale among the factors, counted from 0."""
+        falling = -np.log(self.factors)
+        return float(np.interp(-np.log(scale), falling, np.arange(len(falling))))
 
     def _copied(self, image: Observed) -> list[Observed]:
         """The image at every scale."""
@@ -226,8 +224,8 @@ class AnyScaleScorer(LikelihoodScorer):
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what was learned, to be stored in a model file."""
-        self.ratio = self.steps[0].ratio
         arrays = super().arrays()
+        arrays |= {f"estimate.{key}": array for key, array in self.estimate.arrays().items()}
         for number, step in enumerate(self.steps):
             arrays |= {f"scale{number}.{key}": array for key, array in step.arrays().items()}
         return arrays
@@ -235,87 +233,28 @@ class AnyScaleScorer(LikelihoodScorer):
     def restore(self, arrays: dict[str, NDArray[Any]]) -> AnyScaleScorer:
         """Take what was learned from a model file."""
         super().restore(arrays)
+        self.estimate = ScaleEstimate(**arrays_under("estimate.", arrays))
         self.steps = [
-            ScaleStatistics.restored(arrays_under(f"scale{number}.", arrays))
+            LikelihoodRatio.restored(arrays_under(f"scale{number}.", arrays))
             for number in range(len(self.factors))
         ]
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what is only needed while learning."""
-        temporary = ("_copies", "_noise", "_blur", "_seed", "_learning")
+        """Leave out what is only needed while learning, and what was told of images."""
+        temporary = ("_copies", "_noise", "_blur", "_seed", "_learning", "_looks_like")
         return {name: value for name, value in vars(self).items() if name not in temporary}
 
-
-@dataclass(frozen=True)
-class ScaleStatistics:
-    """What is normal at one scale, and how to compare its likelihood with that of other scales."""
-
-    ratio: LikelihoodRatio
-    floor: float
-    log_spread: float
-    anchor: NormalScores
-
-    @classmethod
-    def of(cls, ratio: LikelihoodRatio, per_image: list[NDArray[np.float32]]) -> ScaleStatistics:
-        """Measure on the features of normal positions of each image, shape (n, n_features)."""
-        features = np.concatenate(per_image)
-        log_density = ratio.normal.log_density(ratio.marginals.apply(features))
-        spread = np.log(np.std(features, axis=0, dtype=np.float64) + 1e-6)
-        alike = []
-        for part in per_image:
-            scores = ratio.score(part)
-            location, width = _location_and_spread(scores)
-            alike.append((scores - location) / width)
-        anchor = NormalScores.of(np.concatenate(alike)[:, np.newaxis])
-        return cls(ratio, float(np.quantile(log_density, _FLOOR)), float(spread.sum()), anchor)
-
-    def anchored(
-        self, scores: NDArray[np.float32], location_and_spread: tuple[float, float]
-    ) -> NDArray[np.float32]:
-        """Scores relative to those of most of the image, mapped as those of normal images are."""
-        location, spread = location_and_spread
-        relative = (scores - np.float32(location)) / np.float32(spread)
-        return self.anchor.apply(relative[:, np.newaxis], limit=np.inf)[:, 0]
-
-    def evidence(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """How well vectors, shape (..., n_features), fit this scale; NaN where a feature is."""
-        flat = features.reshape(-1, features.shape[-1])
-        seen = ~np.isnan(flat).any(axis=1)
-        evidence = np.full(len(flat), np.nan, np.float32)
-        log_density = self.ratio.normal.log_density(self.ratio.marginals.apply(flat[seen]))
-        evidence[seen] = np.maximum(log_density, self.floor) - self.log_spread
-        return evidence.reshape(features.shape[:-1])
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return what was measured, to be stored in a model file."""
-        comparison = np.array([self.floor, self.log_spread])
-        return self.ratio.arrays() | {"comparison": comparison, "anchor": self.anchor.knots}
-
-    @classmethod
-    def restored(cls, arrays: dict[str, NDArray[Any]]) -> ScaleStatistics:
-        """Take what was measured from a model file."""
-        ratio, anchor = LikelihoodRatio.restored(arrays), NormalScores(arrays["anchor"])
-        floor, log_spread = map(float, arrays["comparison"])
-        return cls(ratio, floor, log_spread, anchor)
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _looks_like=WeakKeyDictionary())
 
 
-def _likeliest(
-    coarse: NDArray[np.float32], steps: list[ScaleStatistics], stride: int, shape: tuple[int, ...]
-) -> NDArray[np.intp]:
-    """Number of the scale that the surroundings of each position look like, from every few positions."""
-    evidence = np.stack([step.evidence(coarse) for step in steps])
-    # What is not observed counts the same for all scales.
-    evidence = np.where(np.isnan(evidence), np.float32(0), evidence)
-    sigma = _NEIGHBOURHOOD / (stride * _EVERY)
-    chosen = np.argmax([ndimage.gaussian_filter(part, sigma) for part in evidence], axis=0)
-    rows, columns = (
-        np.minimum(np.arange(length) // _EVERY, n - 1) for length, n in zip(shape, chosen.shape, strict=True)
-    )
-    return np.asarray(chosen[np.ix_(rows, columns)])
-
-
-def _location_and_spread(scores: NDArray[np.float32]) -> tuple[float, float]:
-    """Median, and the standard deviation that a normal distribution of this interquartile range has."""
-    low, middle, high = np.nanquantile(scores, [0.25, 0.5, 0.75])
-    return float(middle), max(float(high - low) / 1.349, 1e-6)
+def _typical(scores: NDArray[np.float32]) -> float:
+    """Median score of what is left of an image when outstanding scores are clipped again and again."""
+    left = scores[~np.isnan(scores)]
+    middle = float(np.median(left)) if len(left) else 0.0
+    for _ in range(_CLIPPINGS):
+        deviation = middle - float(np.quantile(left, _BELOW_BY_ONE_DEVIATION))
+        left = left[left <= middle + _CLIPPED_ABOVE * deviation]
+        middle = float(np.median(left))
+    return middle

@@ -98,10 +98,7 @@ class LikelihoodScorer:
         n_separate: float,
     ) -> LikelihoodScorer:
         """Learn; with `whole`, what was learned from these images and others, a model just as detailed."""
-        halves = [half_size(image, self.patch_size) for image in images]
-        for number, level_images in enumerate((images, halves)):
-            like = None if whole is None else whole.levels[number]
-            self.levels[number].fit(level_images, random_state, like)
+        self._learn_levels(images, random_state, whole)
         self._learning = Learning((self._odd_features(images, random_state),))
         self.ratio = self._learned(images, random_state, n_separate)
         if self.defects is not None:
@@ -112,6 +109,17 @@ class LikelihoodScorer:
         elif whole is not None and whole.direction is not None:
             self._look(whole.direction.weights, images)
         return self
+
+    def _learn_levels(
+        self,
+        images: Sequence[Observed],
+        random_state: np.random.RandomState,
+        whole: LikelihoodScorer | None,
+    ) -> None:
+        halves = [half_size(image, self.patch_size) for image in images]
+        for number, level_images in enumerate((images, halves)):
+            like = None if whole is None else whole.levels[number]
+            self.levels[number].fit(level_images, random_state, like)
 
     def learn_direction(
         self,
@@ -225,6 +233,7 @@ class LikelihoodScorer:
         random_state: np.random.RandomState,
         n_separate: float,
         whole: LikelihoodRatio | None = None,
+        step: int = 0,
     ) -> LikelihoodRatio:
         share = -(-_POSITIONS_TO_LEARN_FROM // len(images))
         features = np.concatenate(
@@ -232,7 +241,7 @@ class LikelihoodScorer:
         )
         return LikelihoodRatio.of(
             features,
-            self._learning.odd[0],
+            self._learning.odd[step],
             n_finest=features.shape[1] // len(self.levels),
             resolvable=self._resolvable(features.shape[1] // len(self.levels)),
             n_separate=n_separate,
