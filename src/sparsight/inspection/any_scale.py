@@ -152,7 +152,8 @@ class AnyScaleScorer(LikelihoodScorer):
         if image.magnification is not None:
             return self._within(image.magnification)
         if image not in self._looks_like:
-            self._looks_like[image] = self._told(np.concatenate(list(self._strips(image))))
+            everything = image.part(slice(None), slice(None))
+            self._looks_like[image] = self._told(np.concatenate(list(self._strips(everything))))
         return self._looks_like[image]
 
     def explain(self, image: Observed, place: tuple[int, int]) -> Explanation:

@@ -70,12 +70,12 @@ class AnomalyDetector(TrainedDetector, BaseEstimator):
     scales : sequence of float, optional
         Factors, relative to the training images, of the magnifications to be ready for: the training images
         are shrunk by each. "universal" is ready for all from the largest to the smallest and judges each
-        image at the scale that its pixel size tells, or else each place at the scale that it looks like; by
-        default it is ready for 1 only. Of the methods of ICIP 2016, the four for
+        image at the scale that its pixel size tells, or else at the scale that it looks like; by default it
+        is ready for 1 only. Of the methods of ICIP 2016, the four for
         several magnifications have 1, 0.75 and 0.5 by default, the three for one have 1.
     match_noise : bool, optional
         With "universal" and `scales`: whether images to inspect were taken at their magnification and so
-        have the noise of any image (by default), or were shrunk in software, which removes noise.
+        have the noise and the blur of any image (by default), or were shrunk in software, which removes both.
     unit_norm : bool, optional
         Whether the methods of ICIP 2016 scale patches to unit norm before coding them (so by default), or
         code them as they are (as that article does).
