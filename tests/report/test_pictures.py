@@ -191,3 +191,15 @@ def test_distances_are_those_of_the_whole_mask(monkeypatch, limits):
     for near, limit in zip(within(mask, limits), limits, strict=True):
         assert np.array_equal(near, distance <= limit)
     assert not np.any(within(np.zeros((9, 9), bool), limits))
+
+
+def test_no_line_is_drawn_inside_of_a_ring():
+    mask = np.zeros((120, 120), bool)
+    mask[20:100, 20:100] = True
+    mask[40:80, 40:80] = False
+    picture = np.full((120, 120, 3), 50, np.uint8)
+    drawn = outline(picture, np.full((mask.sum(), 3), 50, np.uint8), mask)
+    changed = np.any(drawn != picture, axis=2)
+    assert changed[15:17].any()
+    assert not changed[25:95, 25:95].any()
+    assert not changed[:10].any()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_PIXELS_AT_A_TIME = 1_500_000
+_PIXELS_AT_A_TIME = 1_000_000
 _RUNS_AT_A_TIME = 100_000
 _EIGHT_NEIGHBOURS = np.ones((3, 3))
 

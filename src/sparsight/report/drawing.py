@@ -28,6 +28,7 @@ SIDE_OF_LARGE = 3_000
 
 _TINT = 0.35
 _PIXELS_TO_MEASURE = 4_000_000
+_LINES_AT_A_TIME = 64
 
 
 def view(image: Image) -> Rgb:
@@ -70,7 +71,7 @@ def small_view(image: Image, max_side: int) -> Rgb:
     """
     levels = levels_of(image, stretched=image.pixels.dtype != np.uint8)
     height, width = image.pixels.shape[:2]
-    block = max(height, width) // max(1, 2 * max_side)
+    block = max(height, width) // max_side
     if block < 2:
         return shrink_picture(shades(image.pixels, levels), max_side)
     columns = np.arange(0, width, block)
@@ -103,10 +104,10 @@ def draw(inspection: Inspection, picture: Rgb) -> Rgb:
     """Draw defects on a picture of the image, at a size at which lines and numbers are legible and no peak is lost."""
     height, width = picture.shape[:2]
     full_height, full_width = inspection.mask.shape
-    scores = shrink_by_maximum(inspection.score_map, (height, width))
     mask = shrink_by_maximum(inspection.mask, (height, width))
+    scores = shrink_by_maximum(inspection.score_map, (height, width))[mask]
     return annotate(
-        outline(picture, heat_colours(over_threshold(scores[mask], inspection.threshold)), mask),
+        outline(picture, heat_colours(over_threshold(scores, inspection.threshold)), mask),
         inspection.defects,
         scale=(height / full_height, width / full_width),
         pixel_size_um=inspection.pixel_size_um,
@@ -118,8 +119,6 @@ def outline(picture: Rgb, tints: Rgb, mask: NDArray[np.bool_]) -> Rgb:
 
     The line keeps some distance, so that speckles that belong together have one line around them all.
     """
-    from scipy.ndimage import binary_fill_holes
-
     drawn = picture.copy()
     if not mask.any():
         return drawn
@@ -127,10 +126,22 @@ def outline(picture: Rgb, tints: Rgb, mask: NDArray[np.bool_]) -> Rgb:
     side = min(picture.shape[:2])
     gap, width = max(2, round(side / 100)), max(2, round(side / 350))
     near, line, edge = within(mask, (gap, gap + width, gap + width + 1))
-    outside = ~binary_fill_holes(near)
+    outside = _connected_with_the_border(~near)
     drawn[outside & edge] = GROUND
     drawn[outside & line] = INK
     return drawn
+
+
+def _connected_with_the_border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels of a mask from which one gets to the border of the picture without leaving it."""
+    from scipy.ndimage import label
+
+    labels, n_labels = label(mask)
+    reaches = np.zeros(n_labels + 1, bool)
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        reaches[edge] = True
+    reaches[0] = False
+    return np.asarray(reaches[labels])
 
 
 def within(mask: NDArray[np.bool_], distances: tuple[int, ...]) -> list[NDArray[np.bool_]]:
@@ -172,7 +183,13 @@ def shrink_by_maximum(values: NDArray[Any], shape: tuple[int, int]) -> NDArray[A
     if shape == values.shape:
         return values
     largest = np.fmax if values.dtype.kind == "f" else np.maximum
-    return largest.reduceat(largest.reduceat(values, rows, axis=0), columns, axis=1)
+    small = np.empty(shape, values.dtype)
+    for first in range(0, len(rows), _LINES_AT_A_TIME):
+        lines = slice(first, first + _LINES_AT_A_TIME)
+        start, stop = rows[first], [*rows, len(values)][min(lines.stop, len(rows))]
+        high = largest.reduceat(values[start:stop], rows[lines] - start, axis=0)
+        small[lines] = largest.reduceat(high, columns, axis=1)
+    return small
 
 
 def shrunk_shape(shape: tuple[int, int], max_side: int) -> tuple[int, int]:
