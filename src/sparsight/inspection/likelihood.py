@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from sparsight.errors import ParameterError
 from sparsight.inspection.directed import Direction, Example, declared_weights, learned_weights
-from sparsight.inspection.explanations import Explanation, by_name
+from sparsight.inspection.explained_features import explain_features
+from sparsight.inspection.explanations import Explanation
 from sparsight.inspection.halving import half_size
 from sparsight.inspection.likelihood_ratio import LikelihoodRatio
 from sparsight.inspection.normal_scores import NormalScores
@@ -74,12 +75,18 @@ class LikelihoodScorer:
         return self.resolution
 
     @property
+    def shrinkage(self) -> int:
+        """Size of the image over the smallest that is looked at."""
+        return 1 << (len(self.levels) - 1)
+
+    @property
     def reach(self) -> int:
         """How far, in pixels, the features around a pixel can see, as a multiple of every stride."""
-        # At half size, where the last position is shifted inwards: the patch, the positions averaged, and one more
-        # each for the shift, between the positions of both sizes and between pixels.
-        seen = self.patch_size + 2 * self.levels[1].spread + 5 * self.stride + 4
-        return -(-seen // (2 * self.stride)) * 2 * self.stride
+        # At the smallest size: half of a patch, the positions averaged, what shrinking blurs, and a step each where the
+        # last position is shifted inwards and between positions; at full size, a step between pixels.
+        step = self.shrinkage * self.stride
+        seen = self.shrinkage * (self.patch_size // 2 + self.levels[-1].spread + 2) + 2 * step + self.stride
+        return -(-seen // step) * step
 
     @property
     def margin(self) -> int | None:
@@ -201,24 +208,12 @@ class LikelihoodScorer:
 
     def explain(self, image: Observed, place: tuple[int, int]) -> Explanation:
         """Which features, at which of the two sizes, make the surroundings of a place unusual."""
-        part, (top, left) = image.around(place, self.reach, 2 * self.stride)
+        part, (top, left) = image.around(place, self.reach, self.shrinkage * self.stride)
         down, across = centres(self.levels[0].grid(part))
         at = int(np.argmin(np.abs(down - place[0] + top))), int(np.argmin(np.abs(across - place[1] + left)))
         features, ratio, judged_at = self._judged_by(part, at)
-        vector = ratio.marginals.apply(features[np.newaxis])[0].reshape(len(self.levels), -1)
-        shares = ratio.normal.shares(vector.ravel()).reshape(vector.shape)
-        names = self.levels[0].feature_names(vector.shape[1])
         window, corner = image.window(place, 2 * self.resolution)
-        reconstruction, atoms = self.levels[0].rebuilt(window)
-        return Explanation(
-            corner,
-            *by_name(names, shares, vector),
-            scales={1 / 2**number: float(share) for number, share in enumerate(shares.sum(axis=1))},
-            atoms=atoms,
-            patch=window.pixels.copy(),
-            reconstruction=reconstruction,
-            judged_at=judged_at,
-        )
+        return explain_features(features, ratio, self.levels, window, corner, judged_at)
 
     def _judged_by(
         self, part: Observed, at: tuple[int, int]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sparsight.images import Image
 from sparsight.inspection.scorers import Observed, Scorer
 
-SIDE = 1_536
+SIDE = 2_048
 
 
 @dataclass(frozen=True)
