@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -56,21 +57,21 @@ class PreparedDictionary {
       for (std::size_t p = 0; p < n_features; ++p) atoms_[j * n_features + p] = from[p] * scale_[j];
       squared_norms_[j] = unit_norm ? T(energy > 0) : T(energy);
     }
-    panels_.resize(padded * n_features);
-    k.pack(atoms_.data(), padded, n_features, panels_.data());
+    panels_.reset(new T[padded * n_features]);
+    k.pack(atoms_.data(), padded, n_features, panels_.get());
     if (with_squares) {
       std::vector<T> squares(atoms_.size());
       for (std::size_t i = 0; i < squares.size(); ++i) squares[i] = atoms_[i] * atoms_[i];
-      squared_panels_.resize(padded * n_features);
-      k.pack(squares.data(), padded, n_features, squared_panels_.data());
+      squared_panels_.reset(new T[padded * n_features]);
+      k.pack(squares.data(), padded, n_features, squared_panels_.get());
     }
     view_ = {std::int64_t(n_atoms), std::int64_t(n_features), std::int64_t(padded), atoms_.data(),
-             squared_norms_.data(), names_.empty() ? nullptr : names_.data(), scale_.data(), panels_.data(),
-             with_squares ? squared_panels_.data() : nullptr, nullptr};
+             squared_norms_.data(), names_.empty() ? nullptr : names_.data(), scale_.data(), panels_.get(),
+             squared_panels_.get(), nullptr};
     if (with_gram) {
-      gram_.resize(padded * padded);
-      k.gram(view_, gram_.data());
-      view_.gram = gram_.data();
+      gram_.reset(new T[padded * padded]);
+      k.gram(view_, gram_.get());
+      view_.gram = gram_.get();
     }
   }
   PreparedDictionary(const PreparedDictionary&) = delete;
@@ -78,7 +79,8 @@ class PreparedDictionary {
 
  private:
   std::vector<std::int32_t> names_;
-  std::vector<T> atoms_, squared_norms_, scale_, panels_, squared_panels_, gram_;
+  std::vector<T> atoms_, squared_norms_, scale_;
+  std::unique_ptr<T[]> panels_, squared_panels_, gram_;  // not zeroed first: that takes time with every call
   Dictionary<T> view_{};
 };
 

@@ -6,6 +6,9 @@
 // One alternation is the approximate update of R. Rubinstein, M. Zibulevsky, M. Elad 2008; many are the power
 // iteration that finds the best rank-one fit (the update of M. Aharon, M. Elad, A. Bruckstein 2006).
 // An entry of an atom that no patch observes keeps its value; so does an atom whose fit is zero.
+//
+// The patches that use an atom may be shared out to several threads: the sums over them are formed in parts of fixed
+// size, and the parts added in order, so that results do not depend on who did what.
 #pragma once
 
 #include "simd.hpp"
@@ -14,27 +17,50 @@
 namespace sparsight {
 namespace {
 
-// fresh = Σ_i x_i e_i (over the observed entries, divided by Σ_i x_i² there).
+// Sums over users [first, last): Σ_i x_i r_i, Σ_i x_i² m_i (entry by entry) and Σ_i x_i²; 2 n_features + 1 numbers.
 template <class T>
-void fit_atom(const AtomUpdate<T>& u, const T* atom, std::int64_t first, std::int64_t last, T* fresh, T* weight) {
+void sum_users(const AtomUpdate<T>& u, std::int64_t first, std::int64_t last, T* sums) {
   const std::int64_t P = u.n_features;
-  for (std::int64_t p = 0; p < P; ++p) fresh[p] = weight[p] = 0;
+  T* weight = sums + P;
   T energy = 0;
+  for (std::int64_t p = 0; p < 2 * P; ++p) sums[p] = 0;
   for (std::int64_t e = first; e < last; ++e) {
     const T x = u.values[u.slots[e]];
-    axpy(x, u.residual + u.users[e] * P, fresh, P);
-    if (u.missing == nullptr) {
-      energy += x * x;
-    } else {
-      const std::uint8_t* missing = u.missing + u.users[e] * P;
-      for (std::int64_t p = 0; p < P; ++p) weight[p] += missing[p] ? T(0) : x * x;
-    }
+    axpy(x, u.residual + u.users[e] * P, sums, P);
+    energy += x * x;
+    if (u.missing == nullptr) continue;
+    const std::uint8_t* missing = u.missing + u.users[e] * P;
+    for (std::int64_t p = 0; p < P; ++p) weight[p] += missing[p] ? T(0) : x * x;
+  }
+  sums[2 * P] = energy;
+}
+
+// The best atom for the present codes, Σ_i x_i e_i (over the observed entries, divided by Σ_i x_i² there), at unit norm,
+// from `n_sums` sums over its users; false where that is zero. `moved` is its distance from the present atom,
+// 1 − |<d, fresh>|.
+template <class T>
+bool fit_atom(const AtomUpdate<T>& u, const T* atom, const T* sums, std::int64_t n_sums, T* fresh, T* moved) {
+  const std::int64_t P = u.n_features, apart = 2 * P + 1;
+  T energy = 0;
+  for (std::int64_t p = 0; p < P; ++p) fresh[p] = 0;
+  for (std::int64_t s = 0; s < n_sums; ++s) {
+    axpy(T(1), sums + s * apart, fresh, P);
+    energy += sums[s * apart + 2 * P];
   }
   if (u.missing == nullptr) {
     axpy(energy, atom, fresh, P);
   } else {
-    for (std::int64_t p = 0; p < P; ++p) fresh[p] = weight[p] > 0 ? fresh[p] / weight[p] + atom[p] : atom[p];
+    for (std::int64_t p = 0; p < P; ++p) {
+      T weight = 0;
+      for (std::int64_t s = 0; s < n_sums; ++s) weight += sums[s * apart + P + p];
+      fresh[p] = weight > 0 ? fresh[p] / weight + atom[p] : atom[p];
+    }
   }
+  const T norm = square_root(dot(fresh, fresh, P));
+  if (!(norm > 0)) return false;
+  for (std::int64_t p = 0; p < P; ++p) fresh[p] /= norm;
+  *moved = T(1) - absolute(dot(atom, fresh, P));
+  return true;
 }
 
 // Codes of the fresh atom and the residuals that go with it.
@@ -65,31 +91,11 @@ void fit_codes(const AtomUpdate<T>& u, const T* atom, const T* fresh, std::int64
   }
 }
 
-template <class T>
-void update_atom(const AtomUpdate<T>& u, std::int64_t which, void* block) {
-  const std::int64_t P = u.n_features;
-  Scratch scratch(block);
-  T* fresh = scratch.take<T>(P);
-  T* weight = scratch.take<T>(P);
-  T* atom = u.dictionary + which * P;
-  const std::int64_t first = u.users_start[which], last = u.users_start[which + 1];
-  for (std::int64_t sweep = 0; sweep < u.n_sweeps && first < last; ++sweep) {
-    fit_atom(u, atom, first, last, fresh, weight);
-    const T norm = square_root(dot(fresh, fresh, P));
-    if (!(norm > 0)) break;
-    for (std::int64_t p = 0; p < P; ++p) fresh[p] /= norm;
-    const T moved = T(1) - absolute(dot(atom, fresh, P));
-    fit_codes(u, atom, fresh, first, last);
-    __builtin_memcpy(atom, fresh, static_cast<std::size_t>(P) * sizeof(T));
-    if (moved <= 4 * epsilon<T>) break;
-  }
-}
-
 // residual = patches − codes · dictionary, zero where not observed
 template <class T>
-void start_update(const AtomUpdate<T>& u) {
+void form_residuals(const AtomUpdate<T>& u, std::int64_t first, std::int64_t last) {
   const std::int64_t P = u.n_features;
-  for (std::int64_t i = 0; i < u.n_patches; ++i) {
+  for (std::int64_t i = first; i < last; ++i) {
     T* residual = u.residual + i * P;
     __builtin_memcpy(residual, u.patches + i * P, static_cast<std::size_t>(P) * sizeof(T));
     for (std::int64_t e = u.indptr[i]; e < u.indptr[i + 1]; ++e)
@@ -101,9 +107,9 @@ void start_update(const AtomUpdate<T>& u) {
 }
 
 template <class T>
-void finish_update(const AtomUpdate<T>& u) {
+void measure_residuals(const AtomUpdate<T>& u, std::int64_t first, std::int64_t last) {
   const std::int64_t P = u.n_features;
-  for (std::int64_t i = 0; i < u.n_patches; ++i)
+  for (std::int64_t i = first; i < last; ++i)
     u.residual_norm[i] = square_root(dot(u.residual + i * P, u.residual + i * P, P));
 }
 

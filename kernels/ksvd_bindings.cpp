@@ -2,72 +2,108 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+#include "atom_users.hpp"
 #include "batch.hpp"
+#include "team.hpp"
 
 namespace sparsight {
 namespace {
 
+// Users whose sums are formed together: results depend on it, but not on the number of threads.
+constexpr std::int64_t users_per_sum = 64;
+
+// What the members of a team share while they update atoms.
+template <class T>
+struct SharedUpdate {
+  const AtomUpdate<T> problem;
+  const AtomUsers users;
+  const std::int64_t n_sweeps;  // alternations per atom, at most
+  T* const dictionary;          // updated
+  std::vector<T> sums;
+  std::vector<T> atoms;  // two of each member: the present one and the next
+};
+
+// Alternates on one atom and its codes. False when Ctrl-C was pressed.
+template <class T>
+bool update_atom(SharedUpdate<T>& shared, std::int64_t which, Member& member) {
+  const Kernels<T>& k = kernels_for<T>();
+  const AtomUpdate<T>& problem = shared.problem;
+  const std::int64_t P = problem.n_features, first = shared.users.starts[which];
+  const std::int64_t n_users = shared.users.starts[which + 1] - first;
+  const std::int64_t n_sums = (n_users + users_per_sum - 1) / users_per_sum;
+  T* atom = shared.atoms.data() + 2 * P * member.number();
+  T* fresh = atom + P;
+  std::copy_n(shared.dictionary + which * P, P, atom);
+  for (std::int64_t sweep = 0; sweep < shared.n_sweeps && n_users > 0; ++sweep) {
+    for (std::int64_t s = member.first_of(n_sums); s < member.last_of(n_sums); ++s)
+      k.sum_users(problem, first + s * users_per_sum, first + std::min(n_users, (s + 1) * users_per_sum),
+                  shared.sums.data() + s * (2 * P + 1));
+    member.meet();
+    // Every member finds the same atom.
+    T moved = 0;
+    const bool fitted = k.fit_atom(problem, atom, shared.sums.data(), n_sums, fresh, &moved);
+    if (fitted) {
+      k.fit_codes(problem, atom, fresh, first + member.first_of(n_users), first + member.last_of(n_users));
+      std::swap(atom, fresh);
+      if (member.number() == 0) std::copy_n(atom, P, shared.dictionary + which * P);
+    }
+    if (!member.meet_and_go_on()) return false;
+    if (!fitted || moved <= 4 * std::numeric_limits<T>::epsilon()) break;
+  }
+  return true;
+}
+
 template <class T>
 nb::tuple ksvd_update(const Matrix<T>& patches, const Matrix<T>& dictionary, const Line<std::int64_t>& indptr,
                       const Line<std::int32_t>& indices, const Line<T>& values, const Mask& missing,
-                      const std::optional<Line<std::int64_t>>& order, std::int64_t n_sweeps) {
+                      const std::optional<Line<std::int64_t>>& order, std::int64_t n_sweeps, int n_threads) {
   check_shapes(patches, dictionary, missing);
   const std::size_t n = patches.shape(0), n_features = patches.shape(1), n_atoms = dictionary.shape(0);
   const std::size_t n_codes = values.shape(0);
-  require(indptr.shape(0) == n + 1 && indptr.data()[0] == 0 && std::size_t(indptr.data()[n]) == n_codes &&
-              indices.shape(0) == n_codes,
-          "codes do not form a CSR matrix with one row per patch");
+  require(n_threads > 0, "n_threads: at least 1");
+  require(indices.shape(0) == n_codes, "codes do not form a CSR matrix with one row per patch");
+  AtomUsers users = users_of_atoms(indptr, indices, n, n_atoms);
+  std::vector<std::int64_t> sequence(n_atoms);
+  std::iota(sequence.begin(), sequence.end(), std::int64_t(0));
+  if (order) sequence.assign(order->data(), order->data() + order->shape(0));
+  std::int64_t most_users = 0;
+  for (const std::int64_t atom : sequence) {
+    require(atom >= 0 && std::size_t(atom) < n_atoms, "order names an atom that is not there");
+    most_users = std::max(most_users, users.starts[atom + 1] - users.starts[atom]);
+  }
 
   NewArray<T> new_dictionary({n_atoms, n_features}, false), new_values({n_codes}, false), residual_norm({n}, false);
-  std::memcpy(new_dictionary.data(), dictionary.data(), n_atoms * n_features * sizeof(T));
-  std::memcpy(new_values.data(), values.data(), n_codes * sizeof(T));
-  std::vector<T> residual(n * n_features);
-  std::vector<std::int64_t> starts(n_atoms + 1, 0), slots(n_codes), sequence(n_atoms);
-  std::vector<std::int32_t> users(n_codes);
-  for (std::size_t e = 0; e < n_codes; ++e) {
-    require(indices.data()[e] >= 0 && std::size_t(indices.data()[e]) < n_atoms, "codes name an atom that is not there");
-    ++starts[indices.data()[e] + 1];
-  }
-  std::partial_sum(starts.begin(), starts.end(), starts.begin());
-  std::vector<std::int64_t> filled(starts.begin(), starts.end() - 1);
-  for (std::size_t i = 0; i < n; ++i) {
-    require(indptr.data()[i] <= indptr.data()[i + 1], "codes do not form a CSR matrix with one row per patch");
-    for (std::int64_t e = indptr.data()[i]; e < indptr.data()[i + 1]; ++e) {
-      const std::int64_t at = filled[indices.data()[e]]++;
-      users[at] = std::int32_t(i);
-      slots[at] = e;
-    }
-  }
-  if (order) {
-    sequence.assign(order->data(), order->data() + order->shape(0));
-    for (const std::int64_t atom : sequence)
-      require(atom >= 0 && std::size_t(atom) < n_atoms, "order names an atom that is not there");
-  } else {
-    std::iota(sequence.begin(), sequence.end(), std::int64_t(0));
-  }
-  const AtomUpdate<T> update = {std::int64_t(n),
-                                std::int64_t(n_features),
-                                std::int64_t(n_atoms),
+  std::copy_n(dictionary.data(), n_atoms * n_features, new_dictionary.data());
+  std::copy_n(values.data(), n_codes, new_values.data());
+  NewArray<T> residual({n, n_features}, false);
+  const AtomUpdate<T> update = {std::int64_t(n_features),
                                 patches.data(),
                                 missing ? reinterpret_cast<const std::uint8_t*>(missing->data()) : nullptr,
                                 indptr.data(),
                                 indices.data(),
-                                starts.data(),
-                                users.data(),
-                                slots.data(),
-                                sequence.data(),
-                                std::int64_t(sequence.size()),
-                                n_sweeps,
+                                users.patches.data(),
+                                users.slots.data(),
                                 new_values.data(),
-                                new_dictionary.data(),
+                                dictionary.data(),
                                 residual.data(),
                                 residual_norm.data()};
   const Kernels<T>& k = kernels_for<T>();
-  // One task per atom, in turn on this thread, so that Ctrl-C is noticed between atoms.
-  k.start_update(update);
-  for_each_task(update.n_ordered, 1, 2 * (n_features * sizeof(T) + 64),
-                [&](std::int64_t a, void* scratch) { k.update_atom(update, update.order[a], scratch); });
-  k.finish_update(update);
+  const std::size_t n_sums = std::size_t(most_users / users_per_sum + 1);
+  SharedUpdate<T> shared = {update, std::move(users), n_sweeps, new_dictionary.data(),
+                            std::vector<T>(n_sums * (2 * n_features + 1)),
+                            std::vector<T>(2 * n_features * std::size_t(n_threads))};
+  run_team(n_threads, [&](Member& member) {
+    const std::int64_t first = member.first_of(std::int64_t(n)), last = member.last_of(std::int64_t(n));
+    k.form_residuals(update, first, last);
+    member.meet();
+    for (const std::int64_t which : sequence)
+      if (!update_atom(shared, which, member)) return;
+    k.measure_residuals(update, first, last);
+  });
   return nb::make_tuple(new_dictionary.release(), new_values.release(), residual_norm.release());
 }
 
@@ -75,7 +111,8 @@ template <class T>
 void bind(nb::module_& m) {
   m.def("ksvd_update", &ksvd_update<T>, nb::arg("patches").noconvert(), nb::arg("dictionary").noconvert(),
         nb::arg("indptr").noconvert(), nb::arg("indices").noconvert(), nb::arg("values").noconvert(), nb::kw_only(),
-        nb::arg("missing") = nb::none(), nb::arg("order") = nb::none(), nb::arg("n_sweeps") = 1);
+        nb::arg("missing") = nb::none(), nb::arg("order") = nb::none(), nb::arg("n_sweeps") = 1,
+        nb::arg("n_threads") = 1);
 }
 
 }  // namespace

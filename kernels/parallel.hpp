@@ -3,6 +3,7 @@
 
 #include <nanobind/nanobind.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -28,6 +29,30 @@ class ScratchMemory {
   std::unique_ptr<char[]> block_;
 };
 
+// Releases the GIL while it lives.
+class WithoutGil {
+ public:
+  WithoutGil() : state_(PyEval_SaveThread()), last_look_(std::chrono::steady_clock::now()) {}
+  WithoutGil(const WithoutGil&) = delete;
+  ~WithoutGil() { PyEval_RestoreThread(state_); }
+
+  // Whether Ctrl-C was pressed, looked up every tenth of a second; then a Python exception is pending. Only for the
+  // thread that released the GIL.
+  bool interrupted() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_look_ < std::chrono::milliseconds(100)) return false;
+    last_look_ = now;
+    PyEval_RestoreThread(state_);
+    const bool pressed = PyErr_CheckSignals() != 0;
+    state_ = PyEval_SaveThread();
+    return pressed;
+  }
+
+ private:
+  PyThreadState* state_;
+  std::chrono::steady_clock::time_point last_look_;
+};
+
 // Calls work(task, scratch) for every task in [0, n_tasks), in any order. To be called with the GIL held;
 // it is released while the tasks run. The calling thread takes its share.
 template <class Work>
@@ -38,11 +63,15 @@ void for_each_task(std::int64_t n_tasks, int n_threads, std::size_t scratch_byte
   std::mutex failure_lock;
   bool interrupted = false;
 
-  const auto run = [&](const std::function<void()>& after_task) {
+  // All of it by this thread: what a new one allocates is new memory, which the system has to clear first.
+  const std::int64_t n_workers = std::max<std::int64_t>(1, std::min<std::int64_t>(n_threads, n_tasks));
+  scratch_bytes = (scratch_bytes + 63) / 64 * 64;
+  ScratchMemory scratch(scratch_bytes * std::size_t(n_workers));
+  const auto run = [&](std::int64_t worker, const std::function<void()>& after_task) {
     try {
-      ScratchMemory scratch(scratch_bytes);
+      char* const own = static_cast<char*>(scratch.get()) + scratch_bytes * std::size_t(worker);
       for (std::int64_t task = next++; task < n_tasks && !stop; task = next++) {
-        work(task, scratch.get());
+        work(task, static_cast<void*>(own));
         after_task();
       }
     } catch (...) {
@@ -52,27 +81,19 @@ void for_each_task(std::int64_t n_tasks, int n_threads, std::size_t scratch_byte
     }
   };
 
-  PyThreadState* state = PyEval_SaveThread();
-  std::vector<std::thread> helpers;
-  try {
-    for (std::int64_t t = 1; t < n_threads && t < n_tasks; ++t) helpers.emplace_back(run, [] {});
-  } catch (const std::exception&) {
-    // The system gives no more threads: those that run do all the work.
-  }
-  auto last_check = std::chrono::steady_clock::now();
-  run([&] {
-    const auto now = std::chrono::steady_clock::now();
-    if (now - last_check < std::chrono::milliseconds(100)) return;
-    last_check = now;
-    PyEval_RestoreThread(state);
-    if (PyErr_CheckSignals() != 0) {
-      interrupted = true;
-      stop = true;
+  {
+    WithoutGil released;
+    std::vector<std::thread> helpers;
+    try {
+      for (std::int64_t t = 1; t < n_workers; ++t) helpers.emplace_back(run, t, [] {});
+    } catch (const std::exception&) {
+      // The system gives no more threads: those that run do all the work.
     }
-    state = PyEval_SaveThread();
-  });
-  for (std::thread& helper : helpers) helper.join();
-  PyEval_RestoreThread(state);
+    run(0, [&] {
+      if (released.interrupted()) interrupted = stop = true;
+    });
+    for (std::thread& helper : helpers) helper.join();
+  }
   if (interrupted) throw nanobind::python_error();
   if (failure) std::rethrow_exception(failure);
 }

@@ -16,8 +16,9 @@ namespace sparsight {
 namespace {
 
 template <class T>
-void complete_patch(const Statistics<T>& s, std::int64_t patch, T* completed) {
+void complete_patch(const Statistics<T>& s, std::int64_t patch) {
   const std::int64_t P = s.n_features;
+  T* completed = s.completed + patch * P;
   for (std::int64_t p = 0; p < P; ++p) completed[p] = 0;
   for (std::int64_t e = s.indptr[patch]; e < s.indptr[patch + 1]; ++e)
     axpy(s.values[e], s.dictionary + s.indices[e] * P, completed, P);
@@ -26,20 +27,19 @@ void complete_patch(const Statistics<T>& s, std::int64_t patch, T* completed) {
     if (!missing[p]) completed[p] = s.patches[patch * P + p];
 }
 
-// Adds one patch to the sums; `completed` is room for n_features values.
+// Adds all patches that use an atom to its rows of the sums. No two atoms share a row, so they can be done at once.
 template <class T>
-void add_patch(const Statistics<T>& s, std::int64_t patch, void* completed) {
-  const std::int64_t P = s.n_features, first = s.indptr[patch], last = s.indptr[patch + 1];
-  const T* values = s.patches + patch * P;
-  if (s.missing != nullptr) {
-    complete_patch(s, patch, static_cast<T*>(completed));
-    values = static_cast<const T*>(completed);
-  }
-  for (std::int64_t e = first; e < last; ++e) {
-    const double code = s.values[e];
-    double* code_products = s.code_products + s.indices[e] * s.n_atoms;
-    for (std::int64_t f = first; f < last; ++f) code_products[s.indices[f]] += code * s.values[f];
-    double* patch_products = s.patch_products + s.indices[e] * P;
+void add_users(const Statistics<T>& s, std::int64_t atom) {
+  const std::int64_t P = s.n_features;
+  const T* patches = s.completed != nullptr ? s.completed : s.patches;
+  double* code_products = s.code_products + atom * s.n_atoms;
+  double* patch_products = s.patch_products + atom * P;
+  for (std::int64_t u = s.users_start[atom]; u < s.users_start[atom + 1]; ++u) {
+    const std::int64_t patch = s.users[u];
+    const double code = s.values[s.slots[u]];
+    for (std::int64_t e = s.indptr[patch]; e < s.indptr[patch + 1]; ++e)
+      code_products[s.indices[e]] += code * s.values[e];
+    const T* values = patches + patch * P;
     for (std::int64_t p = 0; p < P; ++p) patch_products[p] += code * values[p];
   }
 }

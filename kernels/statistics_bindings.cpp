@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "atom_users.hpp"
 #include "batch.hpp"
 
 namespace sparsight {
@@ -15,33 +16,34 @@ using Sums = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 template <class T>
 void add_statistics(const Matrix<T>& patches, const Matrix<T>& dictionary, const Line<std::int64_t>& indptr,
                     const Line<std::int32_t>& indices, const Line<T>& values, const Mask& missing,
-                    const Sums& code_products, const Sums& patch_products) {
+                    const Sums& code_products, const Sums& patch_products, int n_threads) {
   const std::size_t n = patches.shape(0), n_features = patches.shape(1), n_atoms = dictionary.shape(0);
   require(dictionary.shape(1) == n_features, "patches and dictionary differ in their number of features");
   require(!missing || (missing->shape(0) == n && missing->shape(1) == n_features), "patches and mask differ in shape");
   require(code_products.shape(0) == n_atoms && code_products.shape(1) == n_atoms &&
               patch_products.shape(0) == n_atoms && patch_products.shape(1) == n_features,
           "the sums do not fit the dictionary");
-  require(indptr.shape(0) == n + 1 && indptr.data()[0] == 0 &&
-              std::size_t(indptr.data()[n]) == values.shape(0) && indices.shape(0) == values.shape(0),
-          "codes do not form a CSR matrix with one row per patch");
-  for (std::size_t i = 0; i < n; ++i)
-    require(indptr.data()[i] <= indptr.data()[i + 1], "codes do not form a CSR matrix with one row per patch");
-  for (std::size_t e = 0; e < values.shape(0); ++e)
-    require(indices.data()[e] >= 0 && std::size_t(indices.data()[e]) < n_atoms, "codes name an atom that is not there");
+  require(indices.shape(0) == values.shape(0), "codes do not form a CSR matrix with one row per patch");
+  const AtomUsers users = users_of_atoms(indptr, indices, n, n_atoms);
+  std::vector<T> completed(missing ? n * n_features : 0);
   const Statistics<T> statistics = {std::int64_t(n_features),
                                     std::int64_t(n_atoms),
                                     patches.data(),
                                     missing ? reinterpret_cast<const std::uint8_t*>(missing->data()) : nullptr,
                                     dictionary.data(),
+                                    missing ? completed.data() : nullptr,
                                     indptr.data(),
                                     indices.data(),
                                     values.data(),
+                                    users.starts.data(),
+                                    users.patches.data(),
+                                    users.slots.data(),
                                     code_products.data(),
                                     patch_products.data()};
   const Kernels<T>& k = kernels_for<T>();
-  for_each_task(std::int64_t(n), 1, n_features * sizeof(T),
-                [&](std::int64_t i, void* scratch) { k.add_patch(statistics, i, scratch); });
+  if (missing)
+    for_each_task(std::int64_t(n), n_threads, 0, [&](std::int64_t i, void*) { k.complete_patch(statistics, i); });
+  for_each_task(std::int64_t(n_atoms), n_threads, 0, [&](std::int64_t j, void*) { k.add_users(statistics, j); });
 }
 
 template <class T>
@@ -90,7 +92,7 @@ template <class T>
 void bind(nb::module_& m) {
   m.def("add_statistics", &add_statistics<T>, nb::arg("patches").noconvert(), nb::arg("dictionary").noconvert(),
         nb::arg("indptr").noconvert(), nb::arg("indices").noconvert(), nb::arg("values").noconvert(), nb::kw_only(),
-        nb::arg("missing").none(), nb::arg("code_products").noconvert(), nb::arg("patch_products").noconvert());
+        nb::arg("missing").none(), nb::arg("code_products").noconvert(), nb::arg("patch_products").noconvert(), nb::arg("n_threads"));
   m.def("dictionary_from_statistics", &dictionary_from_statistics<T>, nb::arg("code_products").noconvert(),
         nb::arg("patch_products").noconvert(), nb::arg("dictionary").noconvert(), nb::kw_only(), nb::arg("n_sweeps"),
         nb::arg("tolerance"));

@@ -86,23 +86,17 @@ struct ConvexProblem {
 // One pass of dictionary updates over all atoms (see ksvd.hpp).
 template <class T>
 struct AtomUpdate {
-  std::int64_t n_patches;
   std::int64_t n_features;
-  std::int64_t n_atoms;
   const T* patches;             // (n_patches, n_features)
   const std::uint8_t* missing;  // the same shape, or null: 1 = not observed
   const std::int64_t* indptr;   // codes as CSR, with `values`
   const std::int32_t* indices;
-  const std::int64_t* users_start;  // (n_atoms + 1) into the two below
-  const std::int32_t* users;        // patches that use an atom, atom after atom
-  const std::int64_t* slots;        // and where in `values` that code stands
-  const std::int64_t* order;        // (n_ordered) atoms in the order of their update
-  std::int64_t n_ordered;
-  std::int64_t n_sweeps;  // alternations per atom, at most
-  T* values;              // updated
-  T* dictionary;          // (n_atoms, n_features), updated
-  T* residual;            // (n_patches, n_features)
-  T* residual_norm;       // (n_patches)
+  const std::int32_t* users;  // patches that use an atom, atom after atom
+  const std::int64_t* slots;  // and where in `values` that code stands
+  T* values;                  // updated
+  const T* dictionary;        // (n_atoms, n_features) before the update
+  T* residual;                // (n_patches, n_features)
+  T* residual_norm;           // (n_patches)
 };
 
 // Patches, their codes, and the sums they are added to (see statistics.hpp).
@@ -113,9 +107,13 @@ struct Statistics {
   const T* patches;             // (n_patches, n_features)
   const std::uint8_t* missing;  // the same shape, or null: 1 = not observed
   const T* dictionary;          // (n_atoms, n_features); used where values are missing
+  T* completed;                 // (n_patches, n_features), filled by complete_patch; null: nothing is missing
   const std::int64_t* indptr;   // codes as CSR
   const std::int32_t* indices;
   const T* values;
+  const std::int64_t* users_start;  // (n_atoms + 1) into the two below
+  const std::int32_t* users;        // patches that use an atom, atom after atom
+  const std::int64_t* slots;        // and where in `values` that code stands
   double* code_products;   // A, (n_atoms, n_atoms)
   double* patch_products;  // B, (n_atoms, n_features)
 };
@@ -144,10 +142,13 @@ struct Kernels {
   void (*greedy)(const GreedyProblem<T>&, const Tile<T>&, const Output<T>&, SparseSink<T>*, void* scratch);
   TileSize (*convex_tile)(const ConvexProblem<T>&, bool masked);
   void (*convex)(const ConvexProblem<T>&, const Tile<T>&, const Output<T>&, SparseSink<T>*, void* scratch);
-  void (*start_update)(const AtomUpdate<T>&);
-  void (*update_atom)(const AtomUpdate<T>&, std::int64_t atom, void* scratch);
-  void (*finish_update)(const AtomUpdate<T>&);
-  void (*add_patch)(const Statistics<T>&, std::int64_t patch, void* completed);
+  void (*form_residuals)(const AtomUpdate<T>&, std::int64_t first, std::int64_t last);
+  void (*sum_users)(const AtomUpdate<T>&, std::int64_t first, std::int64_t last, T* sums);
+  bool (*fit_atom)(const AtomUpdate<T>&, const T* atom, const T* sums, std::int64_t n_sums, T* fresh, T* moved);
+  void (*fit_codes)(const AtomUpdate<T>&, const T* atom, const T* fresh, std::int64_t first, std::int64_t last);
+  void (*measure_residuals)(const AtomUpdate<T>&, std::int64_t first, std::int64_t last);
+  void (*complete_patch)(const Statistics<T>&, std::int64_t patch);
+  void (*add_users)(const Statistics<T>&, std::int64_t atom);
   std::int64_t panel_width;  // features of a panel of atoms
   std::int64_t block_rows;   // atoms placed together
   std::size_t (*place_scratch_bytes)(std::int64_t n_atoms, std::int64_t n_features);

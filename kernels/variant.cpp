@@ -21,10 +21,10 @@ namespace {
 
 template <class T>
 constexpr Kernels<T> kernels_of = {
-    atom_padding<T>, pack_panels<T>, gram_matrix<T>,   greedy_tile<T>,
-    greedy<T>,       convex_tile<T>, convex<T>,        start_update<T>, update_atom<T>, finish_update<T>,
-    add_patch<T>,    panel_width<T>, block_rows,       place_scratch_bytes<T>, place_atoms<T>,
-    pooling_scratch_bytes<T>, pool_row<T>,      product<T>,
+    atom_padding<T>, pack_panels<T>, gram_matrix<T>, greedy_tile<T>, greedy<T>, convex_tile<T>, convex<T>,
+    form_residuals<T>, sum_users<T>, fit_atom<T>, fit_codes<T>, measure_residuals<T>,
+    complete_patch<T>, add_users<T>, panel_width<T>, block_rows, place_scratch_bytes<T>, place_atoms<T>,
+    pooling_scratch_bytes<T>, pool_row<T>, product<T>,
 };
 
 constexpr KernelTable table = {SPARSIGHT_TEXT(SPARSIGHT_VARIANT), kernels_of<float>, kernels_of<double>};

@@ -72,6 +72,7 @@ def ksvd_update(
     missing: NDArray[np.bool_] | None = None,
     order: NDArray[np.int64] | None = None,
     n_sweeps: int = 1,
+    n_threads: int = 1,
 ) -> tuple[NDArray[Real], NDArray[Real], NDArray[Real]]:
     """Update atoms and their codes one atom after another, the non-zeros staying where they are.
 
@@ -84,7 +85,8 @@ def ksvd_update(
     the atoms to update, in turn; by default all, as they stand.
 
     Returns the new dictionary, the new values (same places), and the norm of each patch's residual
-    over its observed values; the sum of its squares is the objective. Nothing is changed in place.
+    over its observed values; the sum of its squares is the objective. Nothing is changed in place, and
+    nothing depends on the number of threads.
     """
 
 def add_statistics(
@@ -97,10 +99,12 @@ def add_statistics(
     missing: NDArray[np.bool_] | None,
     code_products: NDArray[np.float64],
     patch_products: NDArray[np.float64],
+    n_threads: int,
 ) -> None:
     """Add patches s with codes x to the sums ``Σ x xᵀ`` (M, M) and ``Σ x sᵀ`` (M, P), in place.
 
-    The codes are a CSR matrix (n, M). Missing values of a patch are completed by ``x · dictionary``.
+    The codes are a CSR matrix (n, M). Missing values of a patch are completed by ``x · dictionary``. Nothing depends
+    on the number of threads.
     """
 
 def row_products(rows: NDArray[Real], others: NDArray[Real], *, n_threads: int) -> NDArray[Real]:

@@ -1,3 +1,5 @@
+import signal
+
 import numpy as np
 import pytest
 
@@ -92,6 +94,36 @@ def test_unused_atoms_stay(sparse_problem):
     new_dictionary, _, _ = update(patches[:3], dictionary, codes)
     unused = np.setdiff1d(np.arange(50), codes.indices)
     np.testing.assert_array_equal(new_dictionary[unused], dictionary[unused])
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("n_sweeps", [1, 20])
+def test_the_number_of_threads_changes_nothing(sparse_problem, masked, n_sweeps):
+    patches, dictionary, mask = sparse_problem
+    missing = mask if masked else None
+    patches, missing = np.tile(patches, (5, 1)), None if missing is None else np.tile(missing, (5, 1))
+    codes = orthogonal_matching_pursuit(patches, dictionary, n_nonzero_coefs=4, output="sparse").codes
+    one, *others = (
+        update(patches, dictionary, codes, missing=missing, n_sweeps=n_sweeps, n_threads=n)
+        for n in (1, 2, 3, 40)
+    )
+    for other in others:
+        for expected, found in zip(one, other, strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs an alarm")
+def test_an_interruption_ends_all_threads(sparse_problem):
+    patches, dictionary, _ = sparse_problem
+    codes = orthogonal_matching_pursuit(patches, dictionary, n_nonzero_coefs=4, output="sparse").codes
+    endless = np.tile(np.arange(50), 1_000_000)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        with pytest.raises(KeyboardInterrupt):
+            update(patches, dictionary, codes, order=endless, n_threads=2)
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_codes_that_name_no_atom_are_refused(sparse_problem):

@@ -108,6 +108,16 @@ def test_random_state_reproduces_and_inputs_stay_unchanged(sparse_patches):
     assert np.array_equal(mask, copies[1])
 
 
+def test_the_number_of_threads_changes_nothing(sparse_patches):
+    one, two = (
+        KSVD(20, transform_n_nonzero_coefs=3, max_iter=3, n_threads=n, random_state=0)
+        .fit(np.tile(sparse_patches[1], (8, 1)))
+        .components_
+        for n in (1, 2)
+    )
+    assert np.array_equal(one, two)
+
+
 def test_unused_and_duplicate_atoms_are_replaced_by_the_worst_patches():
     rng = np.random.default_rng(4)
     dictionary = normalized_rows(rng.standard_normal((4, 9)))

@@ -35,6 +35,19 @@ def test_sums_follow_their_definition(size, dtype, with_mask):
     assert statistics.n_patches == 300
 
 
+def test_the_number_of_threads_does_not_change_the_sums(monkeypatch):
+    monkeypatch.setattr("sparsight.dictionaries._statistics._PRODUCTS_OF_A_THREAD", 1)
+    patches, codes, atoms, missing = problem(30, 13)
+    found = []
+    for n_threads in (1, 2, 7):
+        statistics = LearningStatistics.empty(30, 13)
+        statistics.add(patches, missing, csr_array(codes), atoms, n_threads)
+        found.append((statistics.code_products, statistics.patch_products))
+    for other in found[1:]:
+        assert np.array_equal(found[0][0], other[0])
+        assert np.array_equal(found[0][1], other[1])
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_sweep_follows_the_published_update(size, dtype):

@@ -9,9 +9,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from sparsight import _kernels
+from sparsight.coding._inputs import check_threads
 
 #: Alternating steps after which the best rank-one approximation is reached; most atoms rest much earlier.
 _EXACT_SWEEPS = 100
+
+#: Multiplications of an atom's codes with its patches that take a thread much longer than to wait for the others.
+_PRODUCTS_OF_A_THREAD = 8000
 
 
 def update_atoms(
@@ -21,6 +25,7 @@ def update_atoms(
     dictionary: NDArray[Any],
     *,
     exact: bool,
+    n_threads: int | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     r"""Update every atom that is in use, and the coefficients with it.
 
@@ -40,6 +45,8 @@ def update_atoms(
     dictionary : array of shape (n_components, n_features)
         Atoms of unit norm.
     exact : bool
+    n_threads : int, optional
+        At most that many, as far as an atom keeps them busy; by default all. The result does not depend on it.
 
     Returns
     -------
@@ -47,13 +54,15 @@ def update_atoms(
     errors : array of shape (n_patches,)
         Squared error of each patch with the updated atoms and coefficients.
     """
+    n_products_per_atom = codes.nnz * patches.shape[1] // len(dictionary)
     updated, _, residual_norm = _kernels.ksvd_update(
         patches,
         dictionary,
-        codes.indptr.astype(np.int64),
-        codes.indices.astype(np.int32),
+        codes.indptr.astype(np.int64, copy=False),
+        codes.indices.astype(np.int32, copy=False),
         codes.data,
         missing=missing,
         n_sweeps=_EXACT_SWEEPS if exact else 1,
+        n_threads=max(1, min(check_threads(n_threads), n_products_per_atom // _PRODUCTS_OF_A_THREAD)),
     )
     return updated, np.square(residual_norm, dtype=np.float64)

@@ -9,7 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsight import _kernels
+from sparsight.coding._inputs import check_threads
 from sparsight.dictionaries._atoms import normalized_rows
+
+#: Multiplications of codes with patches and codes that keep a thread busy for longer than it takes to start it.
+_PRODUCTS_OF_A_THREAD = 500_000
 
 
 @dataclass
@@ -51,6 +55,7 @@ class LearningStatistics:
         missing: NDArray[np.bool_] | None,
         codes: Any,
         dictionary: NDArray[Any],
+        n_threads: int | None = None,
     ) -> None:
         """Add patches (n, P) with codes as a CSR array (n, M).
 
@@ -58,15 +63,17 @@ class LearningStatistics:
         an upper bound of the error over the observed values that is exact at this dictionary, so a dictionary
         that lowers the bound lowers the error.
         """
+        n_products = codes.nnz * (patches.shape[1] + codes.nnz // max(1, len(patches)))
         _kernels.add_statistics(
             patches,
             dictionary,
-            codes.indptr.astype(np.int64),
+            codes.indptr.astype(np.int64, copy=False),
             codes.indices.astype(np.int32, copy=False),
             codes.data,
             missing=missing,
             code_products=self.code_products,
             patch_products=self.patch_products,
+            n_threads=max(1, min(check_threads(n_threads), n_products // _PRODUCTS_OF_A_THREAD)),
         )
         self.n_patches += len(patches)
 

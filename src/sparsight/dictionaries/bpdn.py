@@ -50,7 +50,7 @@ class BPDNDictionary(DictionaryLearner):
         Values of X equal to this are missing (NaN works too); a mask is the better way where that value also
         occurs in good data.
     n_threads : int, optional
-        Threads for the coding; by default all cores. The result does not depend on it.
+        Threads for coding and sums; by default all cores. The result does not depend on it.
     random_state : int, RandomState instance or None
         Fixes the choice of patches in the initial dictionary.
     progress : callable, optional
@@ -145,7 +145,7 @@ class BPDNDictionary(DictionaryLearner):
             errors = np.square(coding.residual_norm, dtype=np.float64)
             history.append(float(errors.sum() / 2 + self.penalty_ * coding.l1_norm.sum(dtype=np.float64)))
             statistics = LearningStatistics.empty(*dictionary.shape)
-            statistics.add(patches, missing, coding.codes, dictionary)
+            statistics.add(patches, missing, coding.codes, dictionary, self.n_threads)
             dictionary = statistics.best_dictionary(dictionary, n_sweeps=_SWEEPS, tolerance=_AT_REST)
             if self.progress is not None:
                 self.progress(iteration, self.max_iter, f"objective {history[-1]:.4g}")

@@ -47,7 +47,7 @@ class KSVD(DictionaryLearner):
         Values of X equal to this are missing (NaN works too). A mask, given to `fit` and `transform`, is the
         better way where that value also occurs in good data.
     n_threads : int, optional
-        Threads for the coding; by default all cores. The result does not depend on it.
+        Threads to use; by default all cores. The result does not depend on it.
     random_state : int, RandomState instance or None
         Fixes the choice of patches in the initial dictionary.
     progress : callable, optional
@@ -148,7 +148,12 @@ class KSVD(DictionaryLearner):
             codes: Any = self._code(patches, missing, dictionary, "sparse").codes
             usage = np.bincount(codes.indices, minlength=n_components)
             dictionary, errors = update_atoms(
-                patches, missing, codes, dictionary, exact=self.atom_update == "exact"
+                patches,
+                missing,
+                codes,
+                dictionary,
+                exact=self.atom_update == "exact",
+                n_threads=self.n_threads,
             )
             history.append(float(errors.sum()))
             if self.progress is not None:

@@ -63,7 +63,7 @@ class OnlineDictionary(DictionaryLearner):
         Values of X equal to this are missing (NaN works too); a mask is the better way where that value also
         occurs in good data.
     n_threads : int, optional
-        Threads for the coding; by default all cores. The result does not depend on it.
+        Threads for coding and sums; by default all cores. The result does not depend on it.
     random_state : int, RandomState instance or None
         Fixes the initial choice of patches and the order in which `fit` goes through them.
     progress : callable, optional
@@ -328,7 +328,7 @@ class OnlineDictionary(DictionaryLearner):
         if move and self.forgetting > 0:
             horizon = max(statistics.n_patches + len(patches), self.forgetting * len(self.components_))
             statistics.fade((1 - min(1.0, len(patches) / horizon)) ** self.forgetting)
-        statistics.add(patches, missing, coding.codes, self.components_)
+        statistics.add(patches, missing, coding.codes, self.components_, self.n_threads)
         if move:
             self.components_ = statistics.best_dictionary(self.components_)
             self._usage += np.bincount(coding.codes.indices, minlength=len(self._usage))

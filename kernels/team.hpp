@@ -1,0 +1,90 @@
+// Threads that work on the same thing in step, for work whose steps are too short to start threads for each.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "parallel.hpp"
+
+namespace sparsight {
+
+// One of the threads that run_team starts.
+class Member {
+ public:
+  struct Shared {
+    std::atomic<int> n_members{0};  // 0: the team is not yet complete
+    std::atomic<int> n_waiting{0};
+    std::atomic<unsigned> meetings{0};
+    std::atomic<bool> stop{false};
+  };
+
+  Member(Shared& shared, int number, WithoutGil* released) : shared_(shared), number_(number), released_(released) {
+    wait_until([&] { return shared.n_members.load(std::memory_order_acquire) > 0; });
+    n_members_ = shared.n_members;
+  }
+
+  int number() const { return number_; }  // 0: on the calling thread
+
+  // This member's part of `n` things: from the first to before the second.
+  std::int64_t first_of(std::int64_t n) const { return n * number_ / n_members_; }
+  std::int64_t last_of(std::int64_t n) const { return n * (number_ + 1) / n_members_; }
+
+  // Returns when all members have called it.
+  void meet() {
+    const unsigned meeting = shared_.meetings.load(std::memory_order_acquire);
+    if (shared_.n_waiting.fetch_add(1, std::memory_order_acq_rel) + 1 == n_members_) {
+      shared_.n_waiting.store(0, std::memory_order_relaxed);
+      shared_.meetings.store(meeting + 1, std::memory_order_release);
+    } else {
+      wait_until([&] { return shared_.meetings.load(std::memory_order_acquire) != meeting; });
+    }
+  }
+
+  // The same; false for all if Ctrl-C was pressed. There must be a plain meeting between two of these.
+  bool meet_and_go_on() {
+    if (released_ != nullptr && released_->interrupted()) shared_.stop = true;
+    meet();
+    return !shared_.stop;
+  }
+
+ private:
+  // The others mostly are microseconds behind; but where other programs hold the processors, they get their turn.
+  template <class Condition>
+  static void wait_until(const Condition& condition) {
+    for (int looks = 0; !condition(); ++looks)
+      if (looks > 4000) std::this_thread::yield();
+  }
+
+  Shared& shared_;
+  int number_, n_members_ = 0;
+  WithoutGil* released_;  // of the calling thread, else null
+};
+
+// Calls work(member) on up to n_threads threads, the calling one among them, at the same time. To be called with the
+// GIL held; it is released meanwhile. `work` must not throw.
+template <class Work>
+void run_team(int n_threads, const Work& work) {
+  Member::Shared shared;
+  {
+    WithoutGil released;
+    std::vector<std::thread> helpers;
+    try {
+      for (int t = 1; t < n_threads; ++t)
+        helpers.emplace_back([&shared, &work, t] {
+          Member member(shared, t, nullptr);
+          work(member);
+        });
+    } catch (const std::exception&) {
+      // The system gives no more threads: the team is smaller.
+    }
+    shared.n_members.store(int(helpers.size()) + 1, std::memory_order_release);
+    Member member(shared, 0, &released);
+    work(member);
+    for (std::thread& helper : helpers) helper.join();
+  }
+  if (shared.stop) throw nanobind::python_error();
+}
+
+}  // namespace sparsight
