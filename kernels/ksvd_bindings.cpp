@@ -27,7 +27,7 @@ struct SharedUpdate {
   std::vector<T> atoms;  // two of each member: the present one and the next
 };
 
-// Alternates on one atom and its codes. False when Ctrl-C was pressed.
+// Alternates on one atom and its codes. False where the member is to return.
 template <class T>
 bool update_atom(SharedUpdate<T>& shared, std::int64_t which, Member& member) {
   const Kernels<T>& k = kernels_for<T>();
@@ -97,12 +97,12 @@ nb::tuple ksvd_update(const Matrix<T>& patches, const Matrix<T>& dictionary, con
                             std::vector<T>(n_sums * (2 * n_features + 1)),
                             std::vector<T>(2 * n_features * std::size_t(n_threads))};
   run_team(n_threads, [&](Member& member) {
-    const std::int64_t first = member.first_of(std::int64_t(n)), last = member.last_of(std::int64_t(n));
-    k.form_residuals(update, first, last);
+    const std::int64_t n_patches = std::int64_t(n);
+    k.form_residuals(update, member.first_of(n_patches), member.last_of(n_patches));
     member.meet();
     for (const std::int64_t which : sequence)
       if (!update_atom(shared, which, member)) return;
-    k.measure_residuals(update, first, last);
+    k.measure_residuals(update, member.first_of(n_patches), member.last_of(n_patches));
   });
   return nb::make_tuple(new_dictionary.release(), new_values.release(), residual_norm.release());
 }

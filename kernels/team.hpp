@@ -1,8 +1,11 @@
 // Threads that work on the same thing in step, for work whose steps are too short to start threads for each.
+//
+// Where other programs hold the processors, a team waits for those of its members that do not get their turn, and is
+// slower than one thread. It is then dismissed, and the calling thread does the rest alone.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -18,11 +21,13 @@ class Member {
     std::atomic<int> n_waiting{0};
     std::atomic<unsigned> meetings{0};
     std::atomic<bool> stop{false};
+    std::atomic<bool> dismissed{false};
   };
 
   Member(Shared& shared, int number, WithoutGil* released) : shared_(shared), number_(number), released_(released) {
     wait_until([&] { return shared.n_members.load(std::memory_order_acquire) > 0; });
     n_members_ = shared.n_members;
+    start_ = Clock::now();
   }
 
   int number() const { return number_; }  // 0: on the calling thread
@@ -42,24 +47,38 @@ class Member {
     }
   }
 
-  // The same; false for all if Ctrl-C was pressed. There must be a plain meeting between two of these.
+  // The same; false where the member is to return: if Ctrl-C was pressed, or if the others are dismissed. There must be
+  // a plain meeting between two of these.
   bool meet_and_go_on() {
-    if (released_ != nullptr && released_->interrupted()) shared_.stop = true;
+    if (number_ == 0) {
+      shared_.stop = released_->interrupted();
+      const bool held_up = waited_ > std::chrono::milliseconds(1) && 4 * waited_ > Clock::now() - start_;
+      if (held_up) shared_.dismissed = true;  // for good: some may read it late
+    }
     meet();
-    return !shared_.stop;
+    if (shared_.stop) return false;
+    if (shared_.dismissed && number_ == 0) n_members_ = 1;
+    return number_ == 0 || !shared_.dismissed;
   }
 
  private:
-  // The others mostly are microseconds behind; but where other programs hold the processors, they get their turn.
+  using Clock = std::chrono::steady_clock;
+
+  // The others mostly are microseconds behind.
   template <class Condition>
-  static void wait_until(const Condition& condition) {
-    for (int looks = 0; !condition(); ++looks)
-      if (looks > 4000) std::this_thread::yield();
+  void wait_until(const Condition& condition) {
+    for (int looks = 0; looks < 4000; ++looks)
+      if (condition()) return;
+    const auto start = Clock::now();
+    while (!condition()) std::this_thread::yield();
+    waited_ += Clock::now() - start;
   }
 
   Shared& shared_;
   int number_, n_members_ = 0;
   WithoutGil* released_;  // of the calling thread, else null
+  Clock::time_point start_;
+  Clock::duration waited_{0};
 };
 
 // Calls work(member) on up to n_threads threads, the calling one among them, at the same time. To be called with the
