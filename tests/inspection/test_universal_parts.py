@@ -5,8 +5,13 @@ from scipy import ndimage, sparse
 from sparsight import _kernels
 from sparsight.coding import lasso
 from sparsight.inspection.densities import MixtureDensity
+from sparsight.inspection.grey_scale import GreyScale
+from sparsight.inspection.halving import halvings
 from sparsight.inspection.lasso_dictionary import learn_lasso_dictionary
+from sparsight.inspection.likelihood import LikelihoodScorer
 from sparsight.inspection.likelihood_ratio import LikelihoodRatio, at_least
+from sparsight.inspection.pooled_features import PooledFeatures
+from sparsight.inspection.scorers import Observed
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -72,7 +77,7 @@ def test_what_only_the_finest_scale_shows_counts_more_when_it_is_judged_by_itsel
     strange = np.zeros((1, 8), np.float32)
     strange[0, :2] = 3.5
     settings = dict(resolvable=np.zeros(8), n_separate=3000, random_state=random_state)
-    alone = LikelihoodRatio.of(normal, odd, n_finest=2, **settings)
+    alone = LikelihoodRatio.of(normal, odd, parts=[2], **settings)
     together = LikelihoodRatio.of(normal, odd, **settings)
     assert alone.score(strange)[0] > together.score(strange)[0]
     for ratio in (alone, together):
@@ -94,3 +99,92 @@ def test_a_refined_mixture_forgets_what_is_left_out():
     surprise = [density.log_density(left_out).mean() for density in (whole, refined, anew)]
     assert surprise[1] < surprise[0] - 3
     assert abs(surprise[1] - surprise[2]) < 0.25 * abs(surprise[2])
+
+
+def test_grey_levels_are_judged_by_ratios_where_contrast_grows_with_brightness():
+    random_state = np.random.RandomState(0)
+    brightness = random_state.uniform(20, 150, 4000)
+    scatter = random_state.lognormal(0, 0.3, 4000)
+    assert GreyScale.of(brightness, 0.1 * brightness * scatter).typical == np.median(brightness)
+    for contrast in (8 * scatter, (4 + 0.03 * brightness) * scatter, (30 - 0.1 * brightness) * scatter):
+        assert GreyScale.of(brightness, contrast) == GreyScale()
+    assert GreyScale.of(np.full(4000, 80.0), scatter) == GreyScale()
+    assert GreyScale.of(brightness - 300, scatter) == GreyScale()
+
+
+def test_the_logarithmic_grey_scale_turns_ratios_into_differences():
+    scale = GreyScale(100.0)
+    dim = np.array([0, 1, 40, 80, 100], np.float32)
+    np.testing.assert_allclose(scale.undo(scale.apply(dim)), dim, atol=1e-3)
+    assert scale.apply(np.float32([100])) == pytest.approx(100)
+    steps = np.diff(scale.apply(np.float32([25, 50, 100, 200])))
+    np.testing.assert_allclose(steps, 100 * np.log(2), rtol=0.06)
+    np.testing.assert_array_equal(GreyScale().apply(dim), dim)
+
+
+def test_lighting_that_multiplies_is_no_sign_of_a_defect():
+    """Half as much light on a part of the image: with ratios that is nothing new, with differences it is."""
+    random_state = np.random.RandomState(0)
+    light = np.linspace(0.5, 1.5, 256)
+    good = [
+        Observed((120 * light[::turn] * random_state.lognormal(0, 0.15, (160, 256))).astype(np.float32))
+        for turn in (1, -1)
+    ]
+    level = PooledFeatures(n_components=16, n_threads=1).fit(good, random_state)
+    assert level.grey_scale.typical > 0
+    dim = level.measure(Observed(good[0].pixels / 2)) - level.measure(good[0])
+    assert np.abs(dim[..., 1:]).max() < 0.1
+    level.grey_scale = GreyScale()
+    linear = level.measure(Observed(good[0].pixels / 2)) - level.measure(good[0])
+    assert np.abs(linear[..., 1:]).max() > 0.3
+
+
+def test_pixels_averaged_from_one_side_of_a_mask_are_not_observed():
+    """At half size, the average of what is left beside a mask lies elsewhere than the pixel does."""
+    pixels = np.tile(np.arange(32, dtype=np.float32), (32, 1))
+    mask = np.zeros((32, 32), bool)
+    mask[:, 11:20] = True
+    small = halvings(Observed(pixels, mask), 2)[1]
+    expected = 2 * np.arange(16) + 0.5
+    seen = ~small.mask
+    assert 0 < seen.mean() < 1
+    inner = seen & (np.arange(16) > 0) & (np.arange(16) < 15)
+    assert np.abs(small.pixels - expected)[inner].max() < 0.5
+
+
+def test_a_quarter_of_the_size_is_looked_at_where_enough_is_known_of_it():
+    random_state = np.random.RandomState(0)
+    large = [Observed(random_state.normal(100, 10, (760, 880)).astype(np.float32)) for _ in range(2)]
+    settings = dict(n_components=8, stride=8, n_threads=1)
+    scorer = LikelihoodScorer(**settings).fit(large, np.random.RandomState(0))
+    assert len(scorer.levels) == 3
+    few = LikelihoodScorer(**settings).fit(large[:1], np.random.RandomState(0))
+    assert len(few.levels) == 2
+    # A spot so large and faint that only the smallest size tells it from noise.
+    rows, columns = np.indices(large[0].pixels.shape)
+    spot = np.exp(-(((rows - 300) / 40) ** 2) - ((columns - 400) / 40) ** 2).astype(np.float32)
+    image = Observed(random_state.normal(100, 10, spot.shape).astype(np.float32) + 5 * spot)
+    three, two = (one.score(image)[290:310, 390:410].mean() for one in (scorer, few))
+    assert three > two + 1
+    again = LikelihoodScorer(**settings).restore(scorer.arrays())
+    np.testing.assert_array_equal(again.score(image), scorer.score(image))
+    assert set(scorer.explain(image, (300, 400)).scales) == {1.0, 0.5, 0.25}
+
+
+def test_what_is_explained_is_what_was_scored_at_all_three_sizes():
+    random_state = np.random.RandomState(0)
+    images = [Observed(random_state.normal(100, 10, (752, 880)).astype(np.float32)) for _ in range(2)]
+    scorer = LikelihoodScorer(n_components=4, stride=8, n_threads=1).fit(images, random_state)
+    whole = np.concatenate(list(scorer._strips(images[0])))
+    every = scorer.levels[0].grid(images[0])
+    for place in ((0, 0), (751, 879), (333, 402)):
+        part, (top, left) = images[0].around(place, scorer.reach, scorer.shrinkage * scorer.stride)
+        grid = scorer.levels[0].grid(part)
+        row = int(np.argmin(np.abs(grid.rows + 3.5 - place[0] + top)))
+        column = int(np.argmin(np.abs(grid.columns + 3.5 - place[1] + left)))
+        features, _, _ = scorer._judged_by(part, (row, column))
+        at = (
+            np.flatnonzero(every.rows == grid.rows[row] + top)[0],
+            np.flatnonzero(every.columns == grid.columns[column] + left)[0],
+        )
+        np.testing.assert_allclose(features, whole[at], rtol=1e-5)

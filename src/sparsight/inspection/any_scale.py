@@ -52,6 +52,7 @@ class AnyScaleScorer(LikelihoodScorer):
         less noise and blur.
     """
 
+    n_levels: int = 2
     scales: Sequence[float] = (1.0, 0.5)
     match_noise: bool = True
     steps: list[LikelihoodRatio] = field(init=False, repr=False)

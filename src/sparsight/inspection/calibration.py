@@ -78,6 +78,10 @@ def conformal_threshold(score_maps: Sequence[NDArray[np.floating]], false_alarm_
     if not observed:
         raise ParameterError("No pixel is left to calibrate the threshold on; check the masks.")
     scores = np.concatenate(observed)
+    if len({part.size for part in observed}) == 1:
+        rank = int(np.ceil((scores.size + 1) * (1.0 - false_alarm_rate) - 1e-9))
+        index = min(rank, scores.size) - 1
+        return float(np.partition(scores, index)[index])
     weights = np.concatenate([np.full(part.size, 1.0 / (len(observed) * part.size)) for part in observed])
     order = np.argsort(scores, kind="stable")
     below = np.cumsum(weights[order])

@@ -1,4 +1,4 @@
-"""An image at half its size."""
+"""An image at half its size, and smaller."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ from scipy import ndimage
 
 from sparsight.inspection.scorers import Observed
 
+# Averages of less than this lie elsewhere than they should.
+_LEAST_SEEN = 0.75
+
+
+def halvings(image: Observed, n_sizes: int, smallest: int = 1) -> list[Observed]:
+    """The image itself, at half its size, at a quarter …, each as by `half_size`."""
+    images = [image]
+    while len(images) < n_sizes:
+        images.append(half_size(images[-1], smallest))
+    return images
+
 
 def half_size(image: Observed, smallest: int = 1) -> Observed:
     """Average of neighbouring pixels, at every second; mirrored on to at least `smallest` rows and columns."""
@@ -20,7 +31,7 @@ def half_size(image: Observed, smallest: int = 1) -> Observed:
     weight = _every_second(seen)
     total = _every_second(image.pixels * seen.reshape(seen.shape + channels))
     pixels = total / np.maximum(weight, np.float32(1e-6)).reshape(weight.shape + channels)
-    return Observed(_enlarged(pixels, smallest), _enlarged(weight < 0.5, smallest))
+    return Observed(_enlarged(pixels, smallest), _enlarged(weight < _LEAST_SEEN, smallest))
 
 
 def _every_second(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,27 +14,25 @@ from sparsight.errors import ParameterError
 from sparsight.inspection.directed import Direction, Example, declared_weights, learned_weights
 from sparsight.inspection.explained_features import explain_features
 from sparsight.inspection.explanations import Explanation
-from sparsight.inspection.halving import half_size
+from sparsight.inspection.halving import halvings
 from sparsight.inspection.likelihood_ratio import LikelihoodRatio
 from sparsight.inspection.normal_scores import NormalScores
-from sparsight.inspection.pooled_features import PooledFeatures
+from sparsight.inspection.pooled_features import PooledFeatures, some_vectors
 from sparsight.inspection.positions import centres, interpolate
 from sparsight.inspection.scorers import Fold, Observed
-from sparsight.inspection.synthetic_defects import paste_defects
+from sparsight.inspection.synthetic_defects import crops_with_defects
 
-_LEVELS = ("full", "half")
-_POSITIONS_TO_LEARN_FROM = 16_000
+_LEVELS = ("full", "half", "quarter")
+_POSITIONS_TO_LEARN_FROM = 10_000
 ENOUGH_TO_KEEP_DICTIONARIES = 2_000
-_CROP = 320
-_CROPS = 6
-_AREA_OF_DEFECTS = 0.1
+_LEAST_SEPARATE = 100
 
 
 @dataclass
 class LikelihoodScorer:
     r"""Likelihood of pooled features of sparse codes, against a broad alternative.
 
-    The features are those of `PooledFeatures` at full and at half size; what is normal in them, and how far
+    The features are those of `PooledFeatures` at full, half and quarter size; what is normal in them, and how far
     synthetic defects, pasted into the training images, stray is learned by `LikelihoodRatio`. That knows no
     direction: only in which features, and how far, anything may stray. The score of a pixel is interpolated
     between patches.
@@ -46,6 +44,9 @@ class LikelihoodScorer:
     defects : str or sequence of str, optional
         What is known of the defects; see `declared_weights`.
     n_threads : int, optional
+    n_levels : int
+        Sizes of the image at which features are measured, at most: 2 without the quarter. That is left out, too,
+        where the training images are too few, or too small, to tell what is normal at it.
     """
 
     patch_size: int = 8
@@ -53,15 +54,19 @@ class LikelihoodScorer:
     n_components: int = 256
     defects: str | Sequence[str] | None = None
     n_threads: int | None = None
+    n_levels: int = len(_LEVELS)
     levels: list[PooledFeatures] = field(init=False, repr=False)
     ratio: LikelihoodRatio = field(init=False, repr=False)
     direction: Direction | None = field(init=False, repr=False, default=None)
     _learning: Learning = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.levels = [
+        self.levels = self._new_levels(self.n_levels)
+
+    def _new_levels(self, n_levels: int) -> list[PooledFeatures]:
+        return [
             PooledFeatures(self.patch_size, self.stride, self.n_components, n_threads=self.n_threads)
-            for _ in _LEVELS
+            for _ in range(n_levels)
         ]
 
     @property
@@ -72,7 +77,7 @@ class LikelihoodScorer:
     @property
     def blur(self) -> int:
         """Distance, in pixels, at which a strong anomaly still raises the score."""
-        return self.resolution
+        return self.resolution * len(self.levels) // 2
 
     @property
     def shrinkage(self) -> int:
@@ -123,8 +128,12 @@ class LikelihoodScorer:
         random_state: np.random.RandomState,
         whole: LikelihoodScorer | None,
     ) -> None:
-        halves = [half_size(image, self.patch_size) for image in images]
-        for number, level_images in enumerate((images, halves)):
+        n_separate = self._n_separate(images)
+        supported = sum(n_separate / 4**number >= _LEAST_SEPARATE for number in range(self.n_levels))
+        n_levels = min(max(2, supported), self.n_levels) if whole is None else len(whole.levels)
+        self.levels = self._new_levels(n_levels)
+        by_level = zip(*(halvings(image, n_levels, self.patch_size) for image in images), strict=True)
+        for number, level_images in enumerate(by_level):
             like = None if whole is None else whole.levels[number]
             self.levels[number].fit(level_images, random_state, like)
 
@@ -207,7 +216,7 @@ class LikelihoodScorer:
         return self._to_pixels(image, np.concatenate(strips))
 
     def explain(self, image: Observed, place: tuple[int, int]) -> Explanation:
-        """Which features, at which of the two sizes, make the surroundings of a place unusual."""
+        """Which features, at which of the sizes, make the surroundings of a place unusual."""
         part, (top, left) = image.around(place, self.reach, self.shrinkage * self.stride)
         down, across = centres(self.levels[0].grid(part))
         at = int(np.argmin(np.abs(down - place[0] + top))), int(np.argmin(np.abs(across - place[1] + left)))
@@ -234,11 +243,12 @@ class LikelihoodScorer:
         features = np.concatenate(
             [some_vectors(self._training_features(image), share, random_state) for image in images]
         )
+        n_features = features.shape[1] // len(self.levels)
         return LikelihoodRatio.of(
             features,
             self._learning.odd[step],
-            n_finest=features.shape[1] // len(self.levels),
-            resolvable=self._resolvable(features.shape[1] // len(self.levels)),
+            parts=[n_features * number for number in range(1, len(self.levels))],
+            resolvable=self._resolvable(n_features),
             n_separate=n_separate,
             random_state=random_state,
             whole=whole,
@@ -257,15 +267,18 @@ class LikelihoodScorer:
     def _strips(
         self, image: Observed, strips: Sequence[slice] | None = None
     ) -> Iterator[NDArray[np.float32]]:
-        """Features of both levels at the positions of the first, some rows at a time; all, or those of strips."""
-        full, half = self.levels
-        halved = half_size(image, self.patch_size)
-        coarse, coarse_positions = half.measure(halved), centres(half.grid(halved), 2.0)
+        """Features of all levels at the positions of the first, some rows at a time; all, or those of strips."""
+        _, *smaller = halvings(image, len(self.levels), self.patch_size)
+        coarse = [
+            (level.measure(small), centres(level.grid(small), 2.0**number))
+            for number, (level, small) in enumerate(zip(self.levels[1:], smaller, strict=True), start=1)
+        ]
+        full = self.levels[0]
         grid = full.grid(image)
         down, across = centres(grid)
         for rows in full.strips(grid) if strips is None else strips:
-            placed = interpolate(coarse, coarse_positions, (down[rows], across))
-            yield np.concatenate([full.measure(image, rows), placed], axis=-1)
+            placed = [interpolate(values, where, (down[rows], across)) for values, where in coarse]
+            yield np.concatenate([full.measure(image, rows), *placed], axis=-1)
 
     def _to_pixels(self, image: Observed, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         down, across = (np.arange(length, dtype=np.float64) for length in image.pixels.shape[:2])
@@ -286,10 +299,7 @@ class LikelihoodScorer:
     ) -> NDArray[np.float32]:
         """Features at the positions inside of synthetic defects."""
         inside = []
-        for number in range(_CROPS):
-            crop = _crop(images[number * len(images) // _CROPS], random_state)
-            pixels, defects = paste_defects(crop.pixels, random_state, area=_AREA_OF_DEFECTS)
-            odd = Observed(pixels, crop.mask)
+        for odd, defects in crops_with_defects(images, random_state):
             down, across = (np.rint(c).astype(int) for c in centres(self.levels[0].grid(odd)))
             features = np.concatenate(list(self._strips(odd)))[defects[np.ix_(down, across)]]
             inside.append(features[~np.isnan(features).any(axis=1)])
@@ -308,7 +318,7 @@ class LikelihoodScorer:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what was learned, to be stored in a model file."""
         arrays = self.ratio.arrays()
-        for name, level in zip(_LEVELS, self.levels, strict=True):
+        for name, level in zip(_LEVELS, self.levels, strict=False):
             arrays |= {f"{name}.{key}": array for key, array in level.arrays().items()}
         if self.direction is not None:
             arrays |= {"direction": self.direction.weights, "direction.scale": self.direction.scale.knots}
@@ -316,7 +326,8 @@ class LikelihoodScorer:
 
     def restore(self, arrays: dict[str, NDArray[Any]]) -> LikelihoodScorer:
         """Take what was learned from a model file."""
-        for name, level in zip(_LEVELS, self.levels, strict=True):
+        self.levels = self._new_levels(sum(f"{name}.dictionary" in arrays for name in _LEVELS))
+        for name, level in zip(_LEVELS, self.levels, strict=False):
             level.restore({key: arrays[f"{name}.{key}"] for key in ("dictionary", "typical")})
         self.ratio = LikelihoodRatio.restored(arrays)
         if "direction" in arrays:
@@ -334,18 +345,3 @@ class Learning:
 
     odd: tuple[NDArray[np.float32], ...]
     measured: WeakKeyDictionary[Observed, NDArray[np.float32]] = field(default_factory=WeakKeyDictionary)
-
-
-def some_vectors(
-    features: NDArray[np.float32], n_positions: int, random_state: np.random.RandomState
-) -> NDArray[np.float32]:
-    """Feature vectors of random positions at which all features are known, shape (n, n_features)."""
-    flat = features.reshape(-1, features.shape[-1])
-    flat = flat[~np.isnan(flat).any(axis=1)]
-    return flat[random_state.permutation(len(flat))[:n_positions]]
-
-
-def _crop(image: Observed, random_state: np.random.RandomState) -> Observed:
-    starts = [random_state.randint(max(0, length - _CROP) + 1) for length in image.pixels.shape[:2]]
-    part = tuple(slice(start, start + _CROP) for start in starts)
-    return Observed(image.pixels[part], None if image.mask is None else image.mask[part])

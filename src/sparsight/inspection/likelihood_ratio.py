@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -12,7 +13,7 @@ from sparsight.inspection.densities import MixtureDensity
 from sparsight.inspection.normal_scores import NormalScores
 from sparsight.models import arrays_under
 
-_MOST_COMPONENTS = 24
+_MOST_COMPONENTS = 12
 _SEPARATE_VECTORS_PER_COMPONENT = 40
 _REGULARIZATION = 3e-3
 _REGULARIZATION_OF_ALTERNATIVE = 0.03
@@ -25,9 +26,9 @@ _WEIGHT_OF_ALTERNATIVE = 0.5
 class LikelihoodRatio:
     r"""Score of feature vectors, learned from normal ones and from those of synthetic defects.
 
-    Each feature is mapped to a normal score first. The score is the sum of two, of all features and of the
-    finest scale's alone, which small defects are not diluted in; see `Verdict` for each. It is mapped so that
-    it is standard normal on what it was learned from.
+    Each feature is mapped to a normal score first. The score is the sum of several, of all features and of
+    those of the finer scales alone, in which small defects are not diluted; see `Verdict` for each. It is
+    mapped so that it is standard normal on what it was learned from.
     """
 
     marginals: NormalScores
@@ -40,7 +41,7 @@ class LikelihoodRatio:
         normal: NDArray[np.float32],
         odd: NDArray[np.float32],
         *,
-        n_finest: int | None = None,
+        parts: Sequence[int] = (),
         resolvable: NDArray[np.floating],
         n_separate: float,
         random_state: np.random.RandomState,
@@ -52,8 +53,8 @@ class LikelihoodRatio:
         ----------
         normal, odd : arrays of shape (n, n_features)
             Features of normal positions, and of positions inside of synthetic defects.
-        n_finest : int, optional
-            How many features, from the first, are those of the finest scale, to be judged by themselves, too.
+        parts : sequence of int
+            How many features, from the first, are to be judged by themselves, too: those of finer scales.
         resolvable : array of shape (n_features,)
             Differences of each feature that are no sign of anything.
         n_separate : float
@@ -64,7 +65,6 @@ class LikelihoodRatio:
         """
         marginals = NormalScores.of(normal, resolvable) if whole is None else whole.marginals
         normal, odd = marginals.apply(normal), marginals.apply(odd)
-        parts = [normal.shape[1]] if n_finest is None else [normal.shape[1], n_finest]
         verdicts = tuple(
             Verdict.of(
                 normal[:, :n_features],
@@ -73,7 +73,7 @@ class LikelihoodRatio:
                 random_state=random_state,
                 whole=None if whole is None else whole.verdicts[number],
             )
-            for number, n_features in enumerate(parts)
+            for number, n_features in enumerate([normal.shape[1], *parts])
         )
         total = _total(verdicts, normal)
         return cls(marginals, verdicts, NormalScores.of(total[:, np.newaxis]))

@@ -15,6 +15,7 @@ from sparsight.coding import Coding
 from sparsight.coding._inputs import check_threads
 from sparsight.coding._result import OutputForm
 from sparsight.features import cosine_basis
+from sparsight.inspection.grey_scale import GreyScale
 from sparsight.inspection.lasso_dictionary import code_by_lasso, learn_lasso_dictionary
 from sparsight.inspection.scorers import Observed, patch_masks, training_patches
 from sparsight.patches import PatchGrid
@@ -48,7 +49,8 @@ class PooledFeatures:
        \tfrac12 \log(\bar E_b + \epsilon_E^2), \quad
        \log \Big(\sum_k \overline{|x_k|}\Big)^2 - \log \sum_k \overline{|x_k|}^2,
 
-    the last of which counts how many atoms the neighbourhood uses. What is not observed has no weight.
+    the last of which counts how many atoms the neighbourhood uses. What is not observed has no weight. Grey
+    levels are put on a logarithmic scale first where lighting multiplies them; see `GreyScale`.
 
     Parameters
     ----------
@@ -69,6 +71,7 @@ class PooledFeatures:
     dictionary: NDArray[np.float32] = field(init=False, repr=False)
     contrast: float = field(init=False, repr=False)
     error: float = field(init=False, repr=False)
+    grey_scale: GreyScale = field(init=False, repr=False, default=GreyScale())
 
     def fit(
         self,
@@ -83,7 +86,11 @@ class PooledFeatures:
         patches, mask = training_patches(
             images, self.patch_size, self.stride, _PATCHES_TO_LEARN_FROM, random_state
         )
-        centred, _ = _without_means(patches, mask, images[0].pixels[0, 0].size)
+        n_channels = images[0].pixels[0, 0].size
+        centred, means = _without_means(patches, mask, n_channels)
+        norms = np.linalg.norm(centred, axis=1)
+        self.grey_scale = GreyScale.of(means.mean(axis=1), norms) if whole is None else whole.grey_scale
+        centred, _ = _without_means(self.grey_scale.apply(patches), mask, n_channels)
         norms = np.linalg.norm(centred, axis=1)
         # Where most of an image is empty, the median is that of the noise.
         self.contrast = float(max(np.median(norms), 0.1 * np.sqrt(np.mean(norms**2)), 1e-12))
@@ -130,7 +137,7 @@ class PooledFeatures:
         """Sparse reconstruction of a part of an image, and the atoms of its central patch, largest first."""
         grid = PatchGrid(window.pixels.shape, self.patch_size, max(1, self.patch_size // 2))
         n_channels = window.pixels[0, 0].size
-        patches = grid.extract(window.pixels)
+        patches = self.grey_scale.apply(grid.extract(window.pixels))
         mask = None if window.mask is None else patch_masks(grid, window.mask, slice(None), n_channels)
         centred, means = _without_means(patches.reshape(len(patches), -1), mask, n_channels)
         codes = np.asarray(self._code(centred, mask, "dense").codes)
@@ -140,7 +147,8 @@ class PooledFeatures:
             : min(_ATOMS_TO_NAME, np.count_nonzero(central))
         ]
         atoms = [(int(number), float(central[number])) for number in largest]
-        return grid.assemble(rebuilt.reshape(patches.shape).astype(np.float32)), atoms
+        rebuilt = self.grey_scale.undo(rebuilt.reshape(patches.shape).astype(np.float32))
+        return grid.assemble(rebuilt), atoms
 
     def grid(self, image: Observed) -> PatchGrid:
         """Positions of the features of an image."""
@@ -175,7 +183,7 @@ class PooledFeatures:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], Coding]:
         """What is averaged: m, c, e, ‖x‖₁ and E of every patch; the weight of each, and its code."""
         n_channels = image.pixels[0, 0].size
-        patches = grid.extract(image.pixels, rows)
+        patches = self.grey_scale.apply(grid.extract(image.pixels, rows))
         patches = patches.reshape(len(patches), -1)
         mask = None if image.mask is None else patch_masks(grid, image.mask, rows, n_channels)
         centred, means = _without_means(patches, mask, n_channels)
@@ -259,13 +267,24 @@ class PooledFeatures:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what was learned, to be stored in a model file."""
-        return {"dictionary": self.dictionary, "typical": np.array([self.contrast, self.error])}
+        typical = [self.contrast, self.error, self.grey_scale.typical]
+        return {"dictionary": self.dictionary, "typical": np.array(typical)}
 
     def restore(self, arrays: dict[str, NDArray[Any]]) -> PooledFeatures:
         """Take what was learned from a model file."""
         self.dictionary = arrays["dictionary"]
-        self.contrast, self.error = (float(value) for value in arrays["typical"])
+        self.contrast, self.error, typical = (float(value) for value in arrays["typical"])
+        self.grey_scale = GreyScale(typical)
         return self
+
+
+def some_vectors(
+    features: NDArray[np.float32], n_positions: int, random_state: np.random.RandomState
+) -> NDArray[np.float32]:
+    """Feature vectors of random positions at which all features are known, shape (n, n_features)."""
+    flat = features.reshape(-1, features.shape[-1])
+    flat = flat[~np.isnan(flat).any(axis=1)]
+    return flat[random_state.permutation(len(flat))[:n_positions]]
 
 
 def _without_means(

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from sparsight.inspection.scorers import Observed
 
 Pixels = NDArray[np.float32]
 Kind = Callable[[Pixels, Pixels, Pixels, np.random.RandomState], Pixels]
 
 _HALF_SIZES = (5.0, 40.0)
 _AMPLITUDES = (0.7, 4.0)
+_CROP = 320
+_CROPS = 6
+_AREA_IN_CROPS = 0.1
+
+
+def crops_with_defects(
+    images: Sequence[Observed], random_state: np.random.RandomState
+) -> Iterator[tuple[Observed, NDArray[np.bool_]]]:
+    """Parts of normal images with random defects in them, and where these are."""
+    for number in range(_CROPS):
+        image = images[number * len(images) // _CROPS]
+        starts = [random_state.randint(max(0, length - _CROP) + 1) for length in image.pixels.shape[:2]]
+        part = tuple(slice(start, start + _CROP) for start in starts)
+        pixels, defects = paste_defects(image.pixels[part], random_state, area=_AREA_IN_CROPS)
+        yield Observed(pixels, None if image.mask is None else image.mask[part]), defects
 
 
 def paste_defects(
