@@ -52,7 +52,7 @@ class AnomalyDetector(TrainedDetector, BaseEstimator):
     ----------
     method : str
         "universal" asks whether brightness, roughness and sparse codes around a pixel are more likely on a
-        good image or on any odd thing, at two sizes; scores are standard normal on good images, so that 3 is
+        good image or on any odd thing, at two sizes or three; scores are standard normal on good images, so that 3 is
         rare and 10 does not happen. "reconstruction" is the HACARUS article's: what a deliberately weak
         dictionary cannot rebuild is anomalous; scores are grey levels. The others are those of ICIP 2016,
         section 4, which judge the summands of each patch's sparse code and put them to a majority vote. For
