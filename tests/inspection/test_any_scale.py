@@ -89,6 +89,24 @@ def test_saved_model_scores_the_same(detector, tmp_path):
     assert loaded.provenance_["notes"]["scales"] == [1.0, 0.88, 0.775, 0.682, 0.6]
 
 
+def test_enough_images_are_judged_at_a_quarter_of_their_size_too_which_does_not_tell_the_scale():
+    good = [
+        observed(nanofibres((800, 800), fibre_diameter=12, defects=None, random_state=seed).image.pixels)
+        for seed in range(2)
+    ]
+    settings = dict(scales=(1, 0.8), n_components=8, stride=8, n_threads=1)
+    scorer = AnyScaleScorer(**settings).fit(good, np.random.RandomState(0))
+    assert len(scorer.levels) == 3
+    # The copies are not separate images: with them, but not without, one would be enough.
+    assert len(AnyScaleScorer(**settings).fit(good[:1], np.random.RandomState(0)).levels) == 2
+    again = AnyScaleScorer(**settings).restore(scorer.arrays())
+    np.testing.assert_array_equal(again.score(good[0]), scorer.score(good[0]))
+    features = np.concatenate(list(scorer._strips(good[0])))
+    told = scorer._told(features)
+    features[..., features.shape[-1] // 3 * 2 :] += 5
+    assert scorer._told(features) == told
+
+
 def test_images_too_small_to_shrink_are_refused():
     with pytest.raises(ParameterError, match=r"too small to be shrunk by 0\.1"):
         AnomalyDetector(scales=(1, 0.1)).fit([mat(0).image])

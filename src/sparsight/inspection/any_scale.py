@@ -23,6 +23,7 @@ from sparsight.inspection.scorers import Fold, Observed
 from sparsight.models import arrays_under
 
 _STEP = 0.87
+_LEVELS_THAT_TELL = 2
 # How much of what the scores of most of an image have in common is taken for its own, and for no defect.
 _OWN_SHARE = 0.5
 _CLIPPINGS = 6
@@ -52,7 +53,6 @@ class AnyScaleScorer(LikelihoodScorer):
         less noise and blur.
     """
 
-    n_levels: int = 2
     scales: Sequence[float] = (1.0, 0.5)
     match_noise: bool = True
     steps: list[LikelihoodRatio] = field(init=False, repr=False)
@@ -89,7 +89,7 @@ class AnyScaleScorer(LikelihoodScorer):
         self._blur = AcquisitionBlur.of(images)
         self._seed = int(random_state.randint(2**31))
         self._learn_levels(
-            [copied for image in images for copied in self._copied(image)], random_state, whole
+            [copied for image in images for copied in self._copied(image)], random_state, whole, n_separate
         )
         by_step = list(zip(*(self._copied(image) for image in images), strict=True))
         self._learning = Learning(tuple(self._odd_features(copies, random_state) for copies in by_step))
@@ -116,7 +116,9 @@ class AnyScaleScorer(LikelihoodScorer):
             for step, (copies, factor) in enumerate(zip(by_step, self.factors, strict=True))
         ]
         self.ratio = self.steps[0]
-        features = [[self._training_features(copied) for copied in copies] for copies in by_step]
+        features = [
+            [self._telling(self._training_features(copied)) for copied in copies] for copies in by_step
+        ]
         self.estimate = ScaleEstimate.of(features, self.factors)
 
     def left_out(
@@ -187,8 +189,12 @@ class AnyScaleScorer(LikelihoodScorer):
 
     def _told(self, features: NDArray[np.float32]) -> float:
         """The scale that features look like, of those that there are statistics for."""
-        told = self.estimate.scale(features)
+        told = self.estimate.scale(self._telling(features))
         return self._within(told) if np.isfinite(told) else self.factors[0]
+
+    def _telling(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Features that tell the scale: those of the smallest size see too few places of a small image."""
+        return features[..., : features.shape[-1] // len(self.levels) * _LEVELS_THAT_TELL]
 
     def _within(self, scale: float) -> float:
         return float(np.clip(scale, self.factors[-1], self.factors[0]))

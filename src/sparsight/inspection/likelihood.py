@@ -44,9 +44,6 @@ class LikelihoodScorer:
     defects : str or sequence of str, optional
         What is known of the defects; see `declared_weights`.
     n_threads : int, optional
-    n_levels : int
-        Sizes of the image at which features are measured, at most: 2 without the quarter. That is left out, too,
-        where the training images are too few, or too small, to tell what is normal at it.
     """
 
     patch_size: int = 8
@@ -54,14 +51,13 @@ class LikelihoodScorer:
     n_components: int = 256
     defects: str | Sequence[str] | None = None
     n_threads: int | None = None
-    n_levels: int = len(_LEVELS)
     levels: list[PooledFeatures] = field(init=False, repr=False)
     ratio: LikelihoodRatio = field(init=False, repr=False)
     direction: Direction | None = field(init=False, repr=False, default=None)
     _learning: Learning = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.levels = self._new_levels(self.n_levels)
+        self.levels = self._new_levels(len(_LEVELS))
 
     def _new_levels(self, n_levels: int) -> list[PooledFeatures]:
         return [
@@ -110,7 +106,7 @@ class LikelihoodScorer:
         n_separate: float,
     ) -> LikelihoodScorer:
         """Learn; with `whole`, what was learned from these images and others, a model just as detailed."""
-        self._learn_levels(images, random_state, whole)
+        self._learn_levels(images, random_state, whole, n_separate)
         self._learning = Learning((self._odd_features(images, random_state),))
         self.ratio = self._learned(images, random_state, n_separate)
         if self.defects is not None:
@@ -127,10 +123,10 @@ class LikelihoodScorer:
         images: Sequence[Observed],
         random_state: np.random.RandomState,
         whole: LikelihoodScorer | None,
+        n_separate: float,
     ) -> None:
-        n_separate = self._n_separate(images)
-        supported = sum(n_separate / 4**number >= _LEAST_SEPARATE for number in range(self.n_levels))
-        n_levels = min(max(2, supported), self.n_levels) if whole is None else len(whole.levels)
+        supported = sum(n_separate / 4**number >= _LEAST_SEPARATE for number in range(len(_LEVELS)))
+        n_levels = max(2, supported) if whole is None else len(whole.levels)
         self.levels = self._new_levels(n_levels)
         by_level = zip(*(halvings(image, n_levels, self.patch_size) for image in images), strict=True)
         for number, level_images in enumerate(by_level):
