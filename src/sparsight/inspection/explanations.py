@@ -9,27 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_STRUCTURE = ("contrast", "coarse structure", "medium structure", "fine structure")
 #: What it means that an indicator is larger than normal, and smaller; and what it measures, if it can be unusual
 #: only together with others.
 WORDS: dict[str, tuple[str, str, str | None]] = {
     "brightness": ("brighter than normal", "darker than normal", "brightness"),
     "colour": ("another colour than normal", "another colour than normal", "colour"),
-    "contrast": ("more contrast than normal", "less contrast than normal", "contrast"),
-    "coarse structure": (
-        "more coarse structure than normal",
-        "less coarse structure than normal",
-        "coarse structure",
-    ),
-    "medium structure": (
-        "more medium structure than normal",
-        "less medium structure than normal",
-        "medium structure",
-    ),
-    "fine structure": (
-        "more fine structure than normal",
-        "less fine structure than normal",
-        "fine structure",
-    ),
+    **{name: (f"more {name} than normal", f"less {name} than normal", name) for name in _STRUCTURE},
     "roughness": ("rougher than normal", "smoother than normal", "structure"),
     "error": ("harder to rebuild than normal", "easier to rebuild than normal", "error of rebuilding"),
     "diversity": (
@@ -42,7 +28,6 @@ WORDS: dict[str, tuple[str, str, str | None]] = {
     "level": ("brighter than rebuilt", "darker than rebuilt", None),
     "structure": ("structure that is not rebuilt", "structure that is not rebuilt", None),
 }
-_STRUCTURE = ("contrast", "coarse structure", "medium structure", "fine structure")
 _UNUSUAL = 1.5
 
 

@@ -38,8 +38,8 @@ class Regions:
         """Number of pixels of each region."""
         return np.bincount(self.region, weights=self.stop - self.start).astype(np.intp)
 
-    def chosen(self, runs: NDArray[np.bool_]) -> Regions:
-        """Some of the runs; regions keep their numbers."""
+    def chosen(self, runs: NDArray[Any]) -> Regions:
+        """Some of the runs, by their indices or by a mask; regions keep their numbers."""
         return Regions(*(getattr(self, name)[runs] for name in self.__dataclass_fields__))
 
     def each(self) -> Iterator[Regions]:
@@ -49,7 +49,7 @@ class Regions:
         order = np.argsort(self.region, kind="stable")
         ends = np.flatnonzero(np.diff(self.region[order])) + 1
         for runs in np.split(order, ends):
-            yield Regions(*(getattr(self, name)[runs] for name in self.__dataclass_fields__))
+            yield self.chosen(runs)
 
     def erase_from(self, mask: NDArray[np.bool_]) -> None:
         """Set all pixels of the runs to False."""
