@@ -34,7 +34,7 @@ def detector(**settings):
 
 
 def test_what_is_declared_is_seen_better_and_its_opposite_worse(good):
-    bright, mask = faulty(5, lambda values: values + 5)
+    bright, mask = faulty(5, lambda values: values + 2.5)
     gains = [
         separation(detector(defects=declared).fit(good), bright, mask)
         for declared in ("bright", None, "dark")

@@ -66,7 +66,8 @@ def test_what_differs_is_what_is_named(detector, change, told, summary):
 def test_the_patch_stands_beside_its_best_sparse_reconstruction(detector):
     image = damaged("bright")
     explanation = explained(detector, image)
-    (row, column), side = explanation.corner, 2 * detector.scorer_.resolution
+    (row, column), side = explanation.corner, len(explanation.patch)
+    assert side == explanation.patch.shape[1] >= 4 * detector.scorer_.patch_size
     np.testing.assert_array_equal(explanation.patch, image[row : row + side, column : column + side])
     assert row < 80 < row + side
     assert column < 110 < column + side

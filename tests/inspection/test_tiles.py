@@ -8,7 +8,7 @@ from sparsight.datasets import nanofibres
 from sparsight.images import as_image
 from sparsight.inspection import tiles
 
-SHAPE = (341, 310)
+SHAPE = (421, 390)
 RECIPES = {
     "universal": {"n_components": 24},
     "universal, odd strides": {"n_components": 24, "patch_size": 10, "stride": 3},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from math import hypot
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,6 +17,7 @@ from sparsight.inspection.explained_features import explain_features
 from sparsight.inspection.explanations import Explanation
 from sparsight.inspection.halving import halvings
 from sparsight.inspection.likelihood_ratio import LikelihoodRatio
+from sparsight.inspection.neighbourhoods import radius, shared_evidence
 from sparsight.inspection.normal_scores import NormalScores
 from sparsight.inspection.pooled_features import PooledFeatures, some_vectors
 from sparsight.inspection.positions import centres, interpolate
@@ -34,8 +36,9 @@ class LikelihoodScorer:
 
     The features are those of `PooledFeatures` at full, half and quarter size; what is normal in them, and how far
     synthetic defects, pasted into the training images, stray is learned by `LikelihoodRatio`. That knows no
-    direction: only in which features, and how far, anything may stray. The score of a pixel is interpolated
-    between patches.
+    direction: only in which features, and how far, anything may stray. Neighbouring positions share their
+    evidence (`shared_evidence`, over a standard deviation of one patch), and the score of a pixel is interpolated
+    between them.
 
     Parameters
     ----------
@@ -68,12 +71,17 @@ class LikelihoodScorer:
     @property
     def resolution(self) -> int:
         """Extent, in pixels, of what a score depends on for the most part."""
+        return round(self.patch_size + 4 * hypot(self.levels[0].smoothing, self.patch_size))
+
+    @property
+    def _extent_of_features(self) -> int:
+        """Extent, in pixels, of what the features of a position depend on for the most part."""
         return round(self.patch_size + 4 * self.levels[0].smoothing)
 
     @property
     def blur(self) -> int:
         """Distance, in pixels, at which a strong anomaly still raises the score."""
-        return self.resolution * len(self.levels) // 2
+        return self._extent_of_features * len(self.levels) // 2 + self.patch_size
 
     @property
     def shrinkage(self) -> int:
@@ -91,8 +99,10 @@ class LikelihoodScorer:
 
     @property
     def margin(self) -> int | None:
-        """How far, in pixels, a score can see."""
-        return self.reach
+        """How far, in pixels, a score can see: as far as the features of the neighbours that it is shared with."""
+        step = self.shrinkage * self.stride
+        shared = radius(self.patch_size / self.stride) * self.stride
+        return self.reach + -(-shared // step) * step
 
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> LikelihoodScorer:
         """Learn dictionaries and densities from normal images."""
@@ -207,7 +217,7 @@ class LikelihoodScorer:
                 yield [anew.score(image) for image in held_out]
 
     def score(self, image: Observed) -> NDArray[np.float32]:
-        """Score map: standard normal on good images, larger where less likely; NaN where not observed."""
+        """Score map: seldom above 1 on good images, larger where less likely; NaN where not observed."""
         strips = [self._judged(self.ratio, features) for features in self._strips(image)]
         return self._to_pixels(image, np.concatenate(strips))
 
@@ -217,7 +227,7 @@ class LikelihoodScorer:
         down, across = centres(self.levels[0].grid(part))
         at = int(np.argmin(np.abs(down - place[0] + top))), int(np.argmin(np.abs(across - place[1] + left)))
         features, ratio, judged_at = self._judged_by(part, at)
-        window, corner = image.window(place, 2 * self.resolution)
+        window, corner = image.window(place, 2 * self._extent_of_features)
         return explain_features(features, ratio, self.levels, window, corner, judged_at)
 
     def _judged_by(
@@ -251,8 +261,8 @@ class LikelihoodScorer:
         )
 
     def _n_separate(self, images: Sequence[Observed]) -> float:
-        """How many scores that have nothing in common there is room for."""
-        return sum(image.n_observed for image in images) / self.resolution**2
+        """How many positions whose features have nothing in common there is room for."""
+        return sum(image.n_observed for image in images) / self._extent_of_features**2
 
     def _training_features(self, image: Observed) -> NDArray[np.float32]:
         measured = self._learning.measured
@@ -278,6 +288,7 @@ class LikelihoodScorer:
 
     def _to_pixels(self, image: Observed, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         down, across = (np.arange(length, dtype=np.float64) for length in image.pixels.shape[:2])
+        scores = shared_evidence(scores, self.patch_size / self.stride)
         score = interpolate(scores, centres(self.levels[0].grid(image)), (down, across))
         if image.mask is not None:
             score[image.mask] = np.nan

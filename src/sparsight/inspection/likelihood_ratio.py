@@ -15,11 +15,11 @@ from sparsight.models import arrays_under
 
 _MOST_COMPONENTS = 12
 _SEPARATE_VECTORS_PER_COMPONENT = 40
-_REGULARIZATION = 3e-3
+_REGULARIZATION = 1e-3
 _REGULARIZATION_OF_ALTERNATIVE = 0.03
 # How much the broad idea of a defect counts against the exact one of normality. At 1 the score is the
 # likelihood ratio itself, which trusts the synthetic defects too much.
-_WEIGHT_OF_ALTERNATIVE = 0.5
+_WEIGHT_OF_ALTERNATIVE = 0.7
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class LikelihoodRatio:
 class Verdict:
     r"""Likelihood of features under two densities.
 
-    .. math:: u(f) = -\log p_\text{normal}(f) + \tfrac12 \log p_\text{odd}(f)
+    .. math:: u(f) = -\log p_\text{normal}(f) + 0.7 \log p_\text{odd}(f)
 
     p_normal is a mixture of Gaussians, p_odd one Gaussian. The score is √|u| with the sign of u, mapped so
     that it is standard normal on what it was learned from.

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from sparsight import _kernels
 from sparsight.coding import Coding
@@ -17,6 +16,7 @@ from sparsight.coding._result import OutputForm
 from sparsight.features import cosine_basis
 from sparsight.inspection.grey_scale import GreyScale
 from sparsight.inspection.lasso_dictionary import code_by_lasso, learn_lasso_dictionary
+from sparsight.inspection.neighbourhoods import gaussian_sums, radius
 from sparsight.inspection.scorers import Observed, patch_masks, training_patches
 from sparsight.patches import PatchGrid
 
@@ -29,7 +29,6 @@ _PATCHES_AT_A_TIME = 32_768
 _BAND_STARTS = (1 / 64, 6 / 64, 21 / 64)
 # λ over the median contrast.
 _RELATIVE_PENALTY = 0.08
-_TRUNCATE = 3.0
 _WEIGHT_OF_INCOMPLETE = 1e-3
 
 
@@ -113,7 +112,7 @@ class PooledFeatures:
     @property
     def spread(self) -> int:
         """How far, in pixels, the positions lie that features are averaged over."""
-        return int(_TRUNCATE * self.smoothing / self.stride + 0.5) * self.stride
+        return radius(self.smoothing / self.stride) * self.stride
 
     @property
     def n_derived(self) -> int:
@@ -167,12 +166,12 @@ class PooledFeatures:
         if rows is None:
             return np.concatenate([self.measure(image, strip) for strip in self.strips(grid)])
         sigma = self.smoothing / self.stride
-        halo = int(_TRUNCATE * sigma + 0.5)
+        halo = radius(sigma)
         around = slice(max(0, rows.start - halo), min(grid.shape[0], rows.stop + halo))
         values, weights, coding = self._values(image, grid, around)
         inside = slice(rows.start - around.start, rows.stop - around.start)
-        pooled = _gaussian(values * weights[..., np.newaxis], sigma)[inside]
-        total = _gaussian(weights, sigma)[inside, :, np.newaxis]
+        pooled = gaussian_sums(values * weights[..., np.newaxis], sigma)[inside]
+        total = gaussian_sums(weights, sigma)[inside, :, np.newaxis]
         squares = self._pooled_squares(coding, weights, sigma)[inside, :, np.newaxis]
         with np.errstate(invalid="ignore"):
             total[total <= 1e-9] = np.nan
@@ -213,8 +212,8 @@ class PooledFeatures:
         self, coding: Coding, weights: NDArray[np.float32], sigma: float
     ) -> NDArray[np.float32]:
         """Sum over the atoms of the squared weighted sum of |x|, at every position."""
-        radius = int(_TRUNCATE * sigma + 0.5)
-        window = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+        extent = radius(sigma)
+        window = np.exp(-0.5 * (np.arange(-extent, extent + 1) / sigma) ** 2)
         codes: Any = coding.codes
         return _kernels.pooled_squares(
             codes.indptr.astype(np.int64),
@@ -301,10 +300,3 @@ def _without_means(
         means = (totals / np.maximum((~missing).sum(axis=1), 1)).astype(np.float32)
         centred = np.where(missing, np.float32(0), by_channel - means[:, np.newaxis])
     return centred.reshape(patches.shape), means
-
-
-def _gaussian(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    """Weighted sum over neighbouring positions; nothing lies beyond the border."""
-    return np.asarray(
-        ndimage.gaussian_filter(values, sigma, axes=(0, 1), mode="constant", truncate=_TRUNCATE)
-    )
