@@ -40,6 +40,14 @@ def test_strips_give_the_same_patches_as_the_whole():
     assert np.array_equal(np.concatenate(parts), grid.extract(image))
 
 
+@pytest.mark.parametrize("channels", [(), (2,)])
+def test_some_patches_are_those_of_all_with_these_numbers(channels):
+    image = np.random.default_rng(0).random((31, 23, *channels))
+    grid = PatchGrid(image.shape, 5, 2)
+    numbers = np.array([0, 17, 18, len(grid) - 1])
+    assert np.array_equal(grid.extract_some(image, numbers), grid.extract(image)[numbers])
+
+
 def test_assemble_takes_the_mean_where_patches_overlap():
     grid = PatchGrid((1, 3), (1, 2), 1)
     patches = np.array([[[1.0, 2.0]], [[4.0, 8.0]]])

@@ -126,12 +126,21 @@ class PatchGrid:
         array of shape (n_patches, patch_height, patch_width[, n_channels])
             Row by row.
         """
+        return self._copied(image, np.ix_(self.rows[rows], self.columns))
+
+    def extract_some(self, image: NDArray[Any], numbers: NDArray[np.intp]) -> NDArray[Any]:
+        """Copy some of the patches out of an image, like `extract`; they are numbered row by row from 0."""
+        down, across = np.divmod(numbers, len(self.columns))
+        return self._copied(image, (self.rows[down], self.columns[across]))
+
+    def _copied(self, image: NDArray[Any], where: tuple[NDArray[np.intp], ...]) -> NDArray[Any]:
+        """Patches whose first rows and columns are `where`."""
         self._check(image.shape[:2], self.image_shape[:2])
         height, width = self.patch_size
         windows = np.lib.stride_tricks.sliding_window_view(image, (height, width), axis=(0, 1))
-        chosen = windows[self.rows[rows]][:, self.columns]
+        chosen = windows[where]
         if image.ndim == 3:
-            chosen = np.moveaxis(chosen, 2, -1)
+            chosen = np.moveaxis(chosen, -3, -1)
         return np.ascontiguousarray(chosen).reshape((-1, height, width, *image.shape[2:]))
 
     def strips(self, max_patches: int) -> Iterator[slice]:

@@ -184,18 +184,14 @@ def training_patches(
     masks: list[NDArray[np.bool_]] = []
     for image in images:
         grid = PatchGrid(image.pixels.shape, patch_size, stride)
-        n_channels = image.pixels[0, 0].size
-        hidden = np.zeros(image.pixels.shape[:2], bool) if image.mask is None else image.mask
-        # Choosing among positions first keeps memory bounded by the patches that are kept.
         chosen = np.sort(random_state.permutation(len(grid))[:share])
-        for strip in strips_of(grid, n_channels):
-            first, last = strip.start * grid.shape[1], strip.stop * grid.shape[1]
-            inside = chosen[(chosen >= first) & (chosen < last)] - first
-            strip_masks = patch_masks(grid, hidden, strip, n_channels)[inside]
-            usable = strip_masks.mean(axis=1) < 0.5
-            strip_patches = grid.extract(image.pixels, strip)[inside[usable]]
-            patches.append(strip_patches.reshape(len(strip_patches), -1))
-            masks.append(strip_masks[usable])
+        hidden = np.zeros((len(chosen), patch_size**2), bool)
+        if image.mask is not None:
+            hidden = grid.extract_some(image.mask, chosen).reshape(len(chosen), -1)
+        usable = hidden.mean(axis=1) < 0.5
+        taken = grid.extract_some(image.pixels, chosen[usable])
+        patches.append(taken.reshape(len(taken), -1))
+        masks.append(np.repeat(hidden[usable], image.pixels[0, 0].size, axis=1))
     all_patches, all_masks = np.concatenate(patches), np.concatenate(masks)
     if not len(all_patches):
         raise ParameterError(
