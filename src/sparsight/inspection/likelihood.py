@@ -28,6 +28,8 @@ _LEVELS = ("full", "half", "quarter")
 _POSITIONS_TO_LEARN_FROM = 10_000
 ENOUGH_TO_KEEP_DICTIONARIES = 2_000
 _LEAST_SEPARATE = 100
+# Standard deviation, in patches, of the neighbourhood that shares its evidence.
+_SHARED_OVER = 0.75
 
 
 @dataclass
@@ -37,7 +39,7 @@ class LikelihoodScorer:
     The features are those of `PooledFeatures` at full, half and quarter size; what is normal in them, and how far
     synthetic defects, pasted into the training images, stray is learned by `LikelihoodRatio`. That knows no
     direction: only in which features, and how far, anything may stray. Neighbouring positions share their
-    evidence (`shared_evidence`, over a standard deviation of one patch), and the score of a pixel is interpolated
+    evidence (`shared_evidence`, over a standard deviation of ¾ of a patch), and the score of a pixel is interpolated
     between them.
 
     Parameters
@@ -71,7 +73,12 @@ class LikelihoodScorer:
     @property
     def resolution(self) -> int:
         """Extent, in pixels, of what a score depends on for the most part."""
-        return round(self.patch_size + 4 * hypot(self.levels[0].smoothing, self.patch_size))
+        return round(self.patch_size + 4 * hypot(self.levels[0].smoothing, self._shared_over * self.stride))
+
+    @property
+    def _shared_over(self) -> float:
+        """Standard deviation, in positions, of the neighbourhood that shares its evidence."""
+        return _SHARED_OVER * self.patch_size / self.stride
 
     @property
     def _extent_of_features(self) -> int:
@@ -101,7 +108,7 @@ class LikelihoodScorer:
     def margin(self) -> int | None:
         """How far, in pixels, a score can see: as far as the features of the neighbours that it is shared with."""
         step = self.shrinkage * self.stride
-        shared = radius(self.patch_size / self.stride) * self.stride
+        shared = radius(self._shared_over) * self.stride
         return self.reach + -(-shared // step) * step
 
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> LikelihoodScorer:
@@ -288,7 +295,7 @@ class LikelihoodScorer:
 
     def _to_pixels(self, image: Observed, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         down, across = (np.arange(length, dtype=np.float64) for length in image.pixels.shape[:2])
-        scores = shared_evidence(scores, self.patch_size / self.stride)
+        scores = shared_evidence(scores, self._shared_over)
         score = interpolate(scores, centres(self.levels[0].grid(image)), (down, across))
         if image.mask is not None:
             score[image.mask] = np.nan
