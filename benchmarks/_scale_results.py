@@ -82,23 +82,40 @@ class Results:
     def _figure(self) -> str:
         import matplotlib.pyplot as plt
 
-        figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
-        for method in self.images:
+        figure, axes = plt.subplots(
+            1, 2, figsize=(11, 4.5), layout="constrained", width_ratios=(1, 1.35), dpi=90
+        )
+        axes[0].plot([0, 1], [0, 1], color="0.8", linewidth=1)
+        for number, method in enumerate(self.images):
             images = self._all(method)
             curve = RocCurve.averaged(images, RankedPixels.pool(images))
-            axes[0].plot(curve.fpr, curve.tpr, label=f"{method} ({curve.area:.3f})")
-            by_scale = self.images[method]
-            areas = [_resampled_areas(images, 1)[0] for images in by_scale.values()]
-            axes[1].plot(list(by_scale), areas, marker="o")
+            style = dict(color=f"C{number}", linestyle="-" if method in ORDER else "--")
+            axes[0].plot(curve.fpr, curve.tpr, label=f"{method} ({curve.area:.3f})", **style)
+            areas = np.array([_resampled_areas(images) for images in self.images[method].values()])
+            low, high = np.quantile(areas, [0.025, 0.975], axis=1)
+            # Intervals side by side, not on top of each other.
+            at = np.array(list(self.images[method])) + 0.004 * (number - len(self.images) / 2)
+            reach = [np.maximum(areas[:, 0] - low, 0), np.maximum(high - areas[:, 0], 0)]
+            axes[1].errorbar(at, areas[:, 0], reach, marker="o", markersize=4, elinewidth=0.8, **style)
         axes[0].set(
-            xlabel="false positive rate", ylabel="true positive rate", title="ROC averaged over images"
+            xlabel="false positive rate",
+            ylabel="true positive rate",
+            title="ROC averaged over images",
+            aspect=1,
         )
         axes[0].legend(fontsize=8, loc="lower right")
-        axes[1].set(xlabel="scale of the test images", ylabel="area under the averaged ROC", title="By scale")
+        axes[1].axhline(0.5, color="0.8", linewidth=1)
+        axes[1].set(
+            xlabel="scale of the test images",
+            ylabel="area under the averaged ROC",
+            title="By scale, with 95 % intervals",
+            xticks=list(self.images["single-scale"]),
+        )
+        axes[1].xaxis.set_major_formatter("{x:.2g}")
         axes[1].invert_xaxis()
         file = f"scale_{self.name.replace(' ', '_')}.png"
         (DOCS / "pictures").mkdir(exist_ok=True)
-        figure.savefig(DOCS / "pictures" / file, dpi=90)
+        figure.savefig(DOCS / "pictures" / file)
         plt.close(figure)
         return f"![ROC curves and areas by scale: {self.name}](pictures/{file})"
 
