@@ -24,6 +24,7 @@ class Results:
         self.name = name
         self.images: dict[str, dict[float, list[RankedPixels]]] = defaultdict(lambda: defaultdict(list))
         self.notes: list[str] = []
+        self._known_areas: dict[tuple[str, float | None], NDArray[np.float64]] = {}
 
     def add(
         self, method: str, scale: float, score_map: NDArray[np.floating], mask: NDArray[np.bool_]
@@ -38,8 +39,7 @@ class Results:
 
     def row(self, method: str) -> list[str]:
         """AUC of the averaged ROC at each scale and over all scales, with 95 % intervals."""
-        by_scale = self.images[method]
-        return [self._cell(images) for images in by_scale.values()] + [self._cell(self._all(method))]
+        return [self._cell(method, scale) for scale in (*self.images[method], None)]
 
     def text(self) -> str:
         """Everything for the page."""
@@ -48,67 +48,84 @@ class Results:
         parts = [table(["method", *scales, "all scales"], rows), self._margins(), *self.notes, self._figure()]
         return "\n\n".join(parts)
 
-    def _all(self, method: str) -> list[RankedPixels]:
-        return [image for images in self.images[method].values() for image in images]
+    def _ranked(self, method: str, scale: float | None) -> list[RankedPixels]:
+        """Images at a scale, or at all of them."""
+        by_scale = self.images[method]
+        return (
+            by_scale[scale] if scale is not None else [one for images in by_scale.values() for one in images]
+        )
 
-    def _cell(self, images: list[RankedPixels]) -> str:
-        areas = _resampled_areas(images)
+    def _areas(self, method: str, scale: float | None = None) -> NDArray[np.float64]:
+        """Areas of the images at a scale, or at all, and of resampled ones."""
+        if (method, scale) not in self._known_areas:
+            self._known_areas[method, scale] = _resampled_areas(self._ranked(method, scale))
+        return self._known_areas[method, scale]
+
+    def _cell(self, method: str, scale: float | None) -> str:
+        areas = self._areas(method, scale)
         return f"{areas[0]:.3f} [{np.quantile(areas, 0.025):.3f}, {np.quantile(areas, 0.975):.3f}]"
 
     def _margins(self) -> str:
-        rows = [
-            self._margin(better, worse, self._all(better), self._all(worse))
-            for better, worse in [*pairwise(ORDER), ("group-coding", "oracle")]
-        ]
-        for scale in list(self.images["single-scale"])[1:]:
-            better, worse = (self.images[method][scale] for method in ("group-coding", "single-scale"))
-            rows.append(self._margin("group-coding", "single-scale", better, worse, f" at {scale:.2g}"))
+        foreign = list(self.images["single-scale"])[1:]
+        rows = [self._margin(*pair) for pair in [*pairwise(ORDER), ("group-coding", "oracle")]]
+        rows += [self._margin("group-coding", "single-scale", scale) for scale in foreign]
         return table(["margin, over all scales or at one", "AUC", "95 %", "better?"], rows)
 
-    def _margin(
-        self,
-        better: str,
-        worse: str,
-        images: list[RankedPixels],
-        others: list[RankedPixels],
-        where: str = "",
-    ) -> list[str]:
+    def _margin(self, better: str, worse: str, scale: float | None = None) -> list[str]:
         """Difference on the same images, with an interval over resampled images."""
-        margin = _resampled_areas(images) - _resampled_areas(others)
+        margin = self._areas(better, scale) - self._areas(worse, scale)
         low, high = np.quantile(margin, [0.025, 0.975])
         verdict = "yes" if low > 0 else ("no" if high < 0 else "open")
+        where = "" if scale is None else f" at {scale:.2g}"
         return [f"`{better}` − `{worse}`{where}", f"{margin[0]:+.3f}", f"[{low:+.3f}, {high:+.3f}]", verdict]
 
     def _figure(self) -> str:
         import matplotlib.pyplot as plt
 
-        figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
-        for method in self.images:
-            images = self._all(method)
+        figure, axes = plt.subplots(
+            1, 2, figsize=(11, 4.5), layout="constrained", width_ratios=(1, 1.35), dpi=90
+        )
+        axes[0].plot([0, 1], [0, 1], color="0.8", linewidth=1)
+        for number, method in enumerate(self.images):
+            images = self._ranked(method, None)
             curve = RocCurve.averaged(images, RankedPixels.pool(images))
-            axes[0].plot(curve.fpr, curve.tpr, label=f"{method} ({curve.area:.3f})")
-            by_scale = self.images[method]
-            areas = [_resampled_areas(images, 1)[0] for images in by_scale.values()]
-            axes[1].plot(list(by_scale), areas, marker="o")
+            style = dict(color=f"C{number}", linestyle="-" if method in ORDER else "--")
+            axes[0].plot(curve.fpr, curve.tpr, label=f"{method} ({curve.area:.3f})", **style)
+            areas = np.array([self._areas(method, scale) for scale in self.images[method]])
+            low, high = np.quantile(areas, [0.025, 0.975], axis=1)
+            # Intervals side by side, not on top of each other.
+            at = np.array(list(self.images[method])) + 0.004 * (number - len(self.images) / 2)
+            reach = [np.maximum(areas[:, 0] - low, 0), np.maximum(high - areas[:, 0], 0)]
+            axes[1].errorbar(at, areas[:, 0], reach, marker="o", markersize=4, elinewidth=0.8, **style)
         axes[0].set(
-            xlabel="false positive rate", ylabel="true positive rate", title="ROC averaged over images"
+            xlabel="false positive rate",
+            ylabel="true positive rate",
+            title="ROC averaged over images",
+            aspect=1,
         )
         axes[0].legend(fontsize=8, loc="lower right")
-        axes[1].set(xlabel="scale of the test images", ylabel="area under the averaged ROC", title="By scale")
+        axes[1].axhline(0.5, color="0.8", linewidth=1)
+        axes[1].set(
+            xlabel="scale of the test images",
+            ylabel="area under the averaged ROC",
+            title="By scale, with 95 % intervals",
+            xticks=list(self.images["single-scale"]),
+        )
+        axes[1].xaxis.set_major_formatter("{x:.2g}")
         axes[1].invert_xaxis()
         file = f"scale_{self.name.replace(' ', '_')}.png"
         (DOCS / "pictures").mkdir(exist_ok=True)
-        figure.savefig(DOCS / "pictures" / file, dpi=90)
+        figure.savefig(DOCS / "pictures" / file)
         plt.close(figure)
         return f"![ROC curves and areas by scale: {self.name}](pictures/{file})"
 
 
-def _resampled_areas(images: list[RankedPixels], n_resamples: int = N_RESAMPLES) -> NDArray[np.float64]:
+def _resampled_areas(images: list[RankedPixels]) -> NDArray[np.float64]:
     """Area under the averaged ROC of the images as they are, then of resampled ones (the same for all methods)."""
     thresholds = RocCurve.averaged(images, RankedPixels.pool(images), n_thresholds=600).threshold
     rates = np.array([image.rates(thresholds) for image in images])  # (image, tpr or fpr, threshold)
     n = len(images)
-    draws = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), n_resamples - 1) / n
+    draws = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), N_RESAMPLES - 1) / n
     weights = np.vstack([np.full((1, n), 1 / n), draws])
     tpr, fpr = (weights @ rates[:, kind] for kind in (0, 1))
     return np.asarray(np.trapezoid(tpr, fpr, axis=1))

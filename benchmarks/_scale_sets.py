@@ -13,6 +13,7 @@ from skimage.transform import resize
 
 from benchmarks._nanotwice import NanoTwice
 from sparsight.datasets import nanofibres
+from sparsight.datasets._nanofibres.sample import DENSITIES
 from sparsight.images import read_image, read_mask
 
 SCALES = (1.0, 0.85, 0.75, 0.67, 0.6, 0.5)
@@ -30,48 +31,91 @@ class Experiment:
     oracle_training: Callable[[float], list[NDArray[np.uint8]]]
     settings: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def shown(self) -> Sample:
+        """The first image at the lowest scale but one: what its score maps look like is shown."""
+        return self.tests[sorted(self.tests)[1]][0]
+
+
+@dataclass(frozen=True)
+class _Mat:
+    """A kind of mat, and how its patches are treated."""
+
+    name: str
+    density: str | float
+    diameter: float
+    treatment: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+_UNIT = "Patches of unit norm; those that show nothing but ground count as normal."
+_MATS = (
+    _Mat(
+        "nanofibres thin",
+        0.15,
+        12.0,
+        "Every patch is scaled to unit norm, learned from and judged, also those of empty ground, which are noise.",
+        {"empty_is_normal": False},
+    ),
+    _Mat("nanofibres thin spared", 0.15, 12.0, _UNIT),
+    _Mat("nanofibres sparse", "sparse", 12.0, _UNIT),
+    _Mat("nanofibres sparse raw", "sparse", 12.0, "Patches as they are.", {"unit_norm": False}),
+    _Mat("nanofibres middle", "middle", 12.0, _UNIT),
+    _Mat("nanofibres dense", "dense", 9.0, _UNIT),
+)
+
 
 def nanofibre_mats(quick: bool) -> list[Experiment]:
-    """Synthetic micrographs at true magnifications: sparse, middle and dense mats."""
+    """Synthetic micrographs at true magnifications: thin, sparse, middle and dense mats."""
     size, n_training, n_tests = (320, 4, 2) if quick else (512, 6, 8)
     scales = (1.0, 0.75, 0.6, 0.5) if quick else SCALES
     experiments = []
-    for density, diameter, unit_norm in (
-        ("sparse", 12.0, True),
-        ("sparse", 12.0, False),
-        ("middle", 12.0, True),
-        ("dense", 9.0, True),
-    ):
-        name = density if unit_norm else f"{density} raw"
-        mat: dict[str, Any] = dict(shape=(size, size), density=density, fibre_diameter=diameter)
+    for mat in _MATS:
+        looks: dict[str, Any] = dict(shape=(size, size), density=mat.density, fibre_diameter=mat.diameter)
 
-        def normal(scale: float, mat: dict[str, Any] = mat) -> list[NDArray[np.uint8]]:
+        def normal(scale: float, looks: dict[str, Any] = looks) -> list[NDArray[np.uint8]]:
             return [
-                nanofibres(**mat, magnification=scale, defects=None, random_state=seed).image.pixels
+                nanofibres(**looks, magnification=scale, defects=None, random_state=seed).image.pixels
                 for seed in range(n_training)
             ]
 
-        def damaged(scale: float, mat: dict[str, Any] = mat) -> list[Sample]:
+        def damaged(scale: float, looks: dict[str, Any] = looks) -> list[Sample]:
             samples = [
-                nanofibres(**mat, magnification=scale, random_state=1000 + seed) for seed in range(n_tests)
+                nanofibres(**looks, magnification=scale, random_state=1000 + seed) for seed in range(n_tests)
             ]
             return [(sample.image.pixels, sample.mask) for sample in samples]
 
+        density = DENSITIES.get(str(mat.density), mat.density)
         experiments.append(
             Experiment(
-                f"nanofibres {name}",
-                f"## Synthetic nanofibres, {density} mat{'' if unit_norm else ', patches not scaled to unit norm'}"
-                "\n\nRendered at true magnifications, fibres of "
-                f"{diameter:g} pixels at scale 1; {n_training} normal images of {size}×{size} pixels at scale 1, "
-                f"{n_tests} images with defects at each scale. The oracles are trained on {n_training} images "
-                "rendered at the scale of the test.",
+                mat.name,
+                f"## Synthetic {mat.name}\n\n{mat.treatment} {density:g} fibres of {mat.diameter:g} pixels at scale 1 "
+                f"above a point of the ground, rendered at true magnifications; {n_training} normal images of "
+                f"{size}×{size} pixels at scale 1, {n_tests} images with defects at each scale. The oracles are "
+                f"trained on {n_training} images rendered at the scale of the test.",
                 normal(1.0),
                 {scale: damaged(scale) for scale in scales},
                 normal,
-                {"unit_norm": unit_norm},
+                mat.settings,
             )
         )
     return experiments
+
+
+_NANOTWICE: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    (
+        "nanotwice",
+        "NanoTWICE, patches of 32 pixels",
+        "Patches as they are, both as in the article.",
+        {"unit_norm": False},
+    ),
+    (
+        "nanotwice small",
+        "NanoTWICE, patches of 8 pixels",
+        "Patches of 8 pixels every 4, of unit norm, λ = 0.05, as chosen on the validation images.",
+        {"patch_size": 8, "stride": 4, "relative_penalty": 0.05},
+    ),
+)
 
 
 def nanotwice(folder: Path, quick: bool) -> list[Experiment]:
@@ -81,18 +125,24 @@ def nanotwice(folder: Path, quick: bool) -> list[Experiment]:
     chosen = images.test[: 3 if quick else None]
     scales = (1.0, 0.75, 0.6, 0.5) if quick else SCALES
     samples = [(read_image(path).pixels, read_mask(images.truth(path))) for path in chosen]
+    tests = {
+        scale: [(shrink(image, scale), shrink_mask(mask, scale)) for image, mask in samples]
+        for scale in scales
+    }
+    trained = (
+        f"Trained on the {len(normal)} normal images; {len(samples)} anomalous images and their masks (without "
+        "the validation images 1108, 1115, 1127, 1131, 1135), shrunk in software."
+    )
     return [
         Experiment(
-            "nanotwice",
-            f"## NanoTWICE\n\nTrained on the {len(normal)} normal images; {len(samples)} anomalous images and "
-            "their masks (without the validation images 1108, 1115, 1127, 1131, 1135), shrunk in software.",
+            name,
+            f"## {title}\n\n{treatment} {trained}",
             normal,
-            {
-                scale: [(shrink(image, scale), shrink_mask(mask, scale)) for image, mask in samples]
-                for scale in scales
-            },
+            tests,
             lambda scale: [shrink(image, scale) for image in normal],
+            settings,
         )
+        for name, title, treatment, settings in _NANOTWICE
     ]
 
 

@@ -199,6 +199,14 @@ def test_scales_reach_the_detector(sparsight, data, model):
     assert AnomalyDetector.load(model).scales == [1, 0.8]
 
 
+def test_whether_group_coding_suits_a_texture_is_said(sparsight, data, model):
+    words = ["--recipe", "group-coding", "--patch-size", 8, "--threshold", 3]
+    trained = sparsight("train", data / "good", "-o", model, *words)
+    advice = AnomalyDetector.load(model).provenance_["notes"]["advice"]
+    assert advice in trained.out
+    assert advice in sparsight("info", model).out
+
+
 def test_scales_that_are_no_numbers_are_refused(sparsight, data, model):
     ended = sparsight("train", data / "good", "-o", model, "--scales", "1;0.5")
     assert ended.code == 2

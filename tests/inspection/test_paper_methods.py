@@ -47,6 +47,38 @@ def test_several_scales_take_a_lower_magnification_for_normal():
     assert distances["single-scale"] > 2 * distances["all-in-one"]
 
 
+def half_empty(seed):
+    image = texture(seed)
+    image[:, :80] = np.random.default_rng(100 + seed).normal(20, 1, (128, 80))
+    return Observed(image.astype(np.float32))
+
+
+def trained_on_half_empty(**settings):
+    scorer = PAPER_METHODS["all-in-one"](patch_size=16, stride=8, n_components=12, **settings)
+    return scorer.fit([half_empty(seed) for seed in range(4)], np.random.RandomState(0))
+
+
+def test_empty_patches_of_good_images_are_normal_and_have_no_part_in_the_rest():
+    scorer = trained_on_half_empty()
+    score = scorer.score(half_empty(9))
+    assert not score[:, :56].any()
+    assert score[:, 96:].all()
+    assert np.median(score[:, 96:]) < 2
+
+
+def test_empty_patches_are_coded_like_others_when_told_so():
+    spared, like_others = trained_on_half_empty(), trained_on_half_empty(empty_is_normal=False)
+    score = like_others.score(half_empty(9))
+    assert score.all()
+    assert np.median(score) < 2
+    noise = half_empty(9).pixels[np.newaxis, :16, :16]
+    assert np.linalg.norm(like_others.features(noise)) == pytest.approx(1, abs=1e-3)
+    assert np.linalg.norm(spared.features(noise)) < 0.5
+    restored = PAPER_METHODS["all-in-one"](patch_size=16, stride=8, n_components=12, empty_is_normal=False)
+    restored.restore(like_others.arrays())
+    assert np.array_equal(restored.score(half_empty(9)), score)
+
+
 def test_oracle_is_trained_at_the_scale_that_is_named():
     good = [texture(seed) for seed in range(3)]
     far = texture(9, scale=0.5)

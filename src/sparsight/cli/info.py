@@ -42,6 +42,9 @@ def info(
     show(table)
     say()
     say(promise(card))
+    advice = card["provenance"]["notes"].get("advice")
+    if advice is not None:
+        say(advice)
     doubt = caution(card)
     if doubt is not None:
         warn(doubt)

@@ -151,7 +151,10 @@ def train(
     card = model_card(detector, output)
     seconds = card["provenance"]["seconds"]
     say(f"Learned what is normal from {counted(len(files), 'image')} in {seconds:.1f} s.")
-    taught = card["provenance"]["notes"].get("marked_defects")
+    notes = card["provenance"]["notes"]
+    if "advice" in notes:
+        say(notes["advice"])
+    taught = notes.get("marked_defects")
     if taught is not None:
         say(
             f"The {taught['n_marked']} marked examples help: when each in turn was left out, its pixel AUROC rose "

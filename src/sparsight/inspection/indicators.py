@@ -32,6 +32,7 @@ from sparsight.patches import PatchGrid
 
 _PATCHES_TO_CHOOSE_ON = 1_500
 _FAINT = 0.1  # of the root mean square norm of patches: what is fainter shows nothing but noise
+_CONSTANT = 1e-3  # of the same: less than the noise of any camera
 _SHARE_OF_FAINT = 0.01
 _ATOMS_TO_NAME = 5
 
@@ -82,7 +83,7 @@ class IndicatorScorer:
     learned on. A pixel's score is the median of the distances of the patches that contain it.
 
     Where good images are partly empty, as sparse mats are, their empty patches are normal (distance 0) and
-    have no part in the rest: indicators of noise would else outweigh all others. The article's have no such.
+    have no part in the rest, if not told otherwise: indicators of noise would else outweigh all others.
 
     Parameters
     ----------
@@ -99,6 +100,9 @@ class IndicatorScorer:
         `NormalityRegion`, or `Tolerance` for a single indicator.
     unit_norm : bool
         Scale each patch to unit norm (empty ones by that of the faintest patch that is not).
+    empty_is_normal : bool
+        Take empty patches for normal where good images have such. Otherwise, as in the article, noise is a
+        patch like any other, of unit norm, too, to learn from and to judge.
     n_coefs : int
         Leading zig-zag cosine coefficients of a patch that are coded (ICIP 2016: 225 of 1024).
     relative_penalty : float
@@ -122,6 +126,7 @@ class IndicatorScorer:
     indicators: tuple[str, ...] = ("error", "sparsity")
     region: Callable[..., Any] = NormalityRegion
     unit_norm: bool = True
+    empty_is_normal: bool = True
     n_coefs: int = 225
     relative_penalty: float = 0.1
     max_patches: int = 8_000
@@ -129,7 +134,7 @@ class IndicatorScorer:
     dictionary: NDArray[np.float32] = field(init=False, repr=False)
     normal: Region = field(init=False, repr=False)
     faintest: float = field(init=False, default=0.0)
-    empty_is_normal: bool = field(init=False, default=False)
+    spares_empty: bool = field(init=False, default=False)
     penalty: float = field(init=False, default=0.0)
     group_penalty: float = field(init=False, default=0.0)
     group_use: GroupUse | None = field(init=False, default=None)
@@ -153,8 +158,10 @@ class IndicatorScorer:
         coefs = [self._training_coefs(learned, scale, random_state) for scale in self.scales]
         norms = [np.linalg.norm(part, axis=1) for part in coefs]
         every = np.concatenate(norms)
-        self.faintest = max(_FAINT * float(np.sqrt(np.mean(np.square(every)))), 1e-12)
-        self.empty_is_normal = float(np.mean(every < self.faintest)) > _SHARE_OF_FAINT
+        faint = _FAINT if self.empty_is_normal else _CONSTANT
+        self.faintest = max(faint * float(np.sqrt(np.mean(np.square(every)))), 1e-12)
+        share_of_faint = float(np.mean(every < self.faintest))
+        self.spares_empty = self.empty_is_normal and share_of_faint > _SHARE_OF_FAINT
         coefs = [part[norm >= self.faintest] for part, norm in zip(coefs, norms, strict=True)]
         self._check_enough(coefs)
         median = float(np.median(every[every >= self.faintest]))
@@ -284,7 +291,7 @@ class IndicatorScorer:
         )
 
     def _distance(self, coefs: NDArray[np.float32]) -> NDArray[np.float64]:
-        if not self.empty_is_normal:
+        if not self.spares_empty:
             return self.normal.distance(self._indicators(self._normed(coefs)))
         shows = np.linalg.norm(coefs, axis=1) >= self.faintest
         distance = np.zeros(len(coefs))
@@ -314,7 +321,7 @@ class IndicatorScorer:
         """Return what was learned, to be stored in a model file."""
         region = {f"region_{name}": array for name, array in self.normal.arrays().items()}
         numbers = np.array(
-            [self.faintest, self.empty_is_normal, self.penalty, self.group_penalty], dtype=np.float64
+            [self.faintest, self.spares_empty, self.penalty, self.group_penalty], dtype=np.float64
         )
         return {"dictionary": self.dictionary, "numbers": numbers, **region}
 
@@ -322,7 +329,7 @@ class IndicatorScorer:
         """Take what was learned from a model file."""
         self.dictionary = arrays["dictionary"]
         self.faintest, empty, self.penalty, self.group_penalty = map(float, arrays["numbers"])
-        self.empty_is_normal = bool(empty)
+        self.spares_empty = bool(empty)
         self.normal = self.region(**arrays_under("region_", arrays))
         return self
 
