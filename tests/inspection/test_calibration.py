@@ -18,6 +18,10 @@ def promise(rate=0.01, of_images=None):
     return Promise(rate, of_images, lambda scores, threshold: bool((scores > threshold).sum() >= 4), 4)
 
 
+def names(n_images):
+    return [f"{number}.png" for number in range(n_images)]
+
+
 def good_scores(n_images, seed=0, side=40):
     return list(np.random.default_rng(seed).standard_normal((n_images, side, side)))
 
@@ -29,7 +33,7 @@ def detector():
 
 @pytest.mark.parametrize("rate", [0.01, 0.05])
 def test_pixel_rate_is_kept_on_other_images(rate):
-    threshold, calibration = calibrate(good_scores(5), 5, "held-out images", None, promise(rate))
+    threshold, calibration = calibrate(good_scores(5), names(5), "held-out images", None, promise(rate))
     realised = np.mean([scores > threshold for scores in good_scores(20, seed=1)])
     assert rate / 1.3 < realised < rate * 1.3
     assert calibration.warning is None
@@ -39,7 +43,9 @@ def test_image_rate_is_kept_on_other_images():
     wanted = promise(0.01, of_images=0.1)
     called = []
     for seed in range(80):
-        threshold, calibration = calibrate(good_scores(19, seed, 24), 19, "held-out images", None, wanted)
+        threshold, calibration = calibrate(
+            good_scores(19, seed, 24), names(19), "held-out images", None, wanted
+        )
         called += [wanted.is_defective(scores, threshold) for scores in good_scores(20, 100 + seed, 24)]
         assert calibration.n_called_defective <= 1
     assert 0.07 < np.mean(called) < 0.13
@@ -47,7 +53,7 @@ def test_image_rate_is_kept_on_other_images():
 
 def test_too_few_images_for_an_image_rate_are_said_to_be():
     threshold, calibration = calibrate(
-        good_scores(5), 5, "held-out images", None, promise(0.01, of_images=0.05)
+        good_scores(5), names(5), "held-out images", None, promise(0.01, of_images=0.05)
     )
     assert calibration.n_called_defective == 0
     assert "at least 19" in calibration.warning
@@ -57,7 +63,7 @@ def test_too_few_images_for_an_image_rate_are_said_to_be():
 
 
 def test_too_small_a_pixel_rate_is_said_to_be():
-    _, calibration = calibrate(good_scores(2), 2, "held-out images", None, promise(0.001))
+    _, calibration = calibrate(good_scores(2), names(2), "held-out images", None, promise(0.001))
     assert "200 places" in calibration.warning
 
 

@@ -1,5 +1,5 @@
 from .calibration import Calibration as Calibration
-from .calibration import conformal_threshold as conformal_threshold
+from .conformal import conformal_threshold as conformal_threshold
 from .defects import Defect as Defect
 from .defects import Inspection as Inspection
 from .defects import find_defects as find_defects

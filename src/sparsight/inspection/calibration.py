@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from sparsight._checks import check_number
 from sparsight.errors import ParameterError, SparsightError
+from sparsight.inspection.conformal import conformal_threshold
 from sparsight.inspection.scorers import Fold, Observed, Progress, Scorer
+from sparsight.inspection.unlike_images import unlike_the_others
 
 _MAX_FOLDS = 5
 _MAX_FOLDS_OF_ONE_IMAGE = 8
@@ -52,42 +54,6 @@ class Calibration:
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes as a JSON-able dictionary."""
         return asdict(self)
-
-
-def conformal_threshold(score_maps: Sequence[NDArray[np.floating]], false_alarm_rate: float) -> float:
-    r"""Lowest threshold that keeps the promised false-alarm rate on the scores of normal images.
-
-    Every image weighs the same, and within an image every pixel. For images of equal size, with N scores in
-    all, the threshold is the split-conformal one: the k-th smallest score with k = ⌈(N + 1)(1 − α)⌉. Pixels
-    of one image are correlated, so the promise is kept on average over images, not for each.
-
-    Parameters
-    ----------
-    score_maps : sequence of arrays
-        Scores of normal images that the model was not trained on; NaN pixels are not observed.
-    false_alarm_rate : float
-        α, between 0 and 1, both excluded.
-
-    Raises
-    ------
-    ParameterError
-        If no pixel is observed.
-    """
-    observed = [scores[np.isfinite(scores)].ravel() for scores in score_maps]
-    observed = [scores for scores in observed if scores.size]
-    if not observed:
-        raise ParameterError("No pixel is left to calibrate the threshold on; check the masks.")
-    scores = np.concatenate(observed)
-    if len({part.size for part in observed}) == 1:
-        rank = int(np.ceil((scores.size + 1) * (1.0 - false_alarm_rate) - 1e-9))
-        index = min(rank, scores.size) - 1
-        return float(np.partition(scores, index)[index])
-    weights = np.concatenate([np.full(part.size, 1.0 / (len(observed) * part.size)) for part in observed])
-    order = np.argsort(scores, kind="stable")
-    below = np.cumsum(weights[order])
-    needed = (1.0 - false_alarm_rate) * (1.0 + 1.0 / scores.size)
-    index = min(int(np.searchsorted(below, needed - 1e-12)), scores.size - 1)
-    return float(scores[order[index]])
 
 
 @dataclass(frozen=True)
@@ -175,7 +141,11 @@ def scores_left_out(
 
 
 def calibrate(
-    score_maps: Sequence[NDArray[np.floating]], n_images: int, how: str, warning: str | None, promise: Promise
+    score_maps: Sequence[NDArray[np.floating]],
+    names: Sequence[str],
+    how: str,
+    warning: str | None,
+    promise: Promise,
 ) -> tuple[float, Calibration]:
     """Threshold from the scores of normal images that the model was not trained on.
 
@@ -186,7 +156,8 @@ def calibrate(
     ----------
     score_maps : sequence of arrays
         Equally many of each image, those of one image one after another.
-    n_images : int
+    names : sequence of str
+        What to call each image.
     how, warning
         As in `Calibration`; further warnings are added.
     promise : Promise
@@ -197,6 +168,7 @@ def calibrate(
     calibration : Calibration
     """
     warnings = [] if warning is None else [warning]
+    n_images = len(names)
     n_pixels = int(sum(np.isfinite(part).sum() for part in score_maps))
     threshold = conformal_threshold(score_maps, promise.false_alarm_rate)
     n_separate = n_pixels / promise.resolution**2
@@ -208,6 +180,14 @@ def calibrate(
         )
     share = len(score_maps) // n_images
     of_images = [score_maps[i * share : (i + 1) * share] for i in range(n_images)]
+    unlike = unlike_the_others(of_images, threshold, promise.false_alarm_rate)
+    if unlike is not None:
+        number, without = unlike
+        warnings.append(
+            f"The good image {names[number]} looks unlike the others: without it the threshold would be "
+            f"{without:.3g}, not {threshold:.3g}, and fainter defects would be found. If it is good, give more like "
+            "it, of the same lighting and material; if not, leave it out."
+        )
     if promise.image_false_alarm_rate is not None:
         least, supported = image_threshold(of_images, promise)
         threshold = max(threshold, least)

@@ -25,7 +25,7 @@ from sparsight.inspection.calibration import (
 )
 from sparsight.inspection.intake import ImageLike, checked_masks, load_training_images
 from sparsight.inspection.methods import new_scorer
-from sparsight.inspection.provenance import doubt_about, provenance
+from sparsight.inspection.provenance import doubt_about, names_of, provenance
 from sparsight.inspection.scorers import Observed, Progress, Scorer, silent
 from sparsight.inspection.stored import restore_settings, settings_of
 from sparsight.inspection.teaching import teach
@@ -222,7 +222,7 @@ class AnomalyDetector(TrainedDetector, BaseEstimator):
         if self.threshold is None:
             scores, how, warning = scores_left_out(self.scorer_, observed, random_state, report)
             promise = self._promise(self.false_alarm_rate, self.image_false_alarm_rate)
-            self.threshold_, self.calibration_ = calibrate(scores, len(observed), how, warning, promise)
+            self.threshold_, self.calibration_ = calibrate(scores, names_of(loaded), how, warning, promise)
         else:
             self.threshold_ = float(self.threshold)
             self.calibration_ = Calibration(None, 0, 0, "given")
@@ -273,7 +273,7 @@ class AnomalyDetector(TrainedDetector, BaseEstimator):
             report(done, len(observed), f"scoring {loaded[done].name or 'images'}")
             scores.append(self.scorer_.score(image))
         self.threshold_, self.calibration_ = calibrate(
-            scores, len(scores), "held-out images", doubt_about(loaded, self.provenance_), promise
+            scores, names_of(loaded), "held-out images", doubt_about(loaded, self.provenance_), promise
         )
         report(len(observed), len(observed), "done")
         return self

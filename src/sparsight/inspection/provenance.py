@@ -20,6 +20,11 @@ def provenance(images: list[Image], seconds: float) -> dict[str, Any]:
     }
 
 
+def names_of(images: list[Image]) -> list[str]:
+    """What to call each image: its name, or its number, from 1."""
+    return [image.name or f"number {number}" for number, image in enumerate(images, start=1)]
+
+
 def doubt_about(images: list[Image], provenance: dict[str, Any]) -> str | None:
     """Warn if a model is to be calibrated on images that it was trained on."""
     trained = {(entry["name"], *entry["shape"]) for entry in provenance["images"]}
