@@ -20,6 +20,7 @@ from sparsight.inspection.likelihood_ratio import LikelihoodRatio
 from sparsight.inspection.rescaling import checked_scales, rescale
 from sparsight.inspection.scale_estimate import ScaleEstimate
 from sparsight.inspection.scorers import Fold, Observed
+from sparsight.inspection.survey import is_large, samples
 from sparsight.models import arrays_under
 
 _STEP = 0.87
@@ -137,9 +138,10 @@ class AnyScaleScorer(LikelihoodScorer):
                 less = replace(self)
                 vars(less).update(vars(self))
                 less._learn_steps(training, random_state, self, n_separate)
+                features = [self._training_features(copied) for copied in copies]
                 yield [
-                    self._to_pixels(copied, less._scored(self._training_features(copied)))
-                    for copied in copies
+                    self._to_pixels(copied, less._scored(here, less._noted(copied, [here])))
+                    for copied, here in zip(copies, features, strict=True)
                 ]
             else:
                 anew = replace(self)._learn_scales(training, random_state, self, n_separate)
@@ -147,26 +149,32 @@ class AnyScaleScorer(LikelihoodScorer):
 
     def score(self, image: Observed) -> NDArray[np.float32]:
         """Score map: standard normal on good images of any scale; NaN where not observed."""
-        features = np.concatenate(list(self._strips(image)))
-        return self._to_pixels(image, self._scored(features, image.magnification))
+        strips: Iterable[NDArray[np.float32]] = self._strips(image)
+        if image.typical_score is None and is_large(image):
+            image = self.surveyed(image)
+        elif image.typical_score is None:
+            # Measured once for the survey and the scores.
+            strips = list(strips)
+            image = self._noted(image, [np.concatenate(strips)])
+        return self._to_pixels(image, np.concatenate([self._scored(strip, image) for strip in strips]))
+
+    def surveyed(self, image: Observed) -> Observed:
+        """The image with the scale that it is judged at, and with its typical score."""
+        return self._noted(image, [np.concatenate(list(self._strips(sample))) for sample in samples(image)])
 
     def scale_of(self, image: Observed) -> float:
         """The scale that an image is judged at: the nearest to its own for which there are statistics."""
         if image.magnification is not None:
             return self._within(image.magnification)
         if image not in self._looks_like:
-            everything = image.part(slice(None), slice(None))
-            self._looks_like[image] = self._told(np.concatenate(list(self._strips(everything))))
+            scale = self.surveyed(image).magnification
+            assert scale is not None
+            self._looks_like[image] = scale
         return self._looks_like[image]
 
     def explain(self, image: Observed, place: tuple[int, int]) -> Explanation:
         """Which features, at which of the sizes, make the surroundings of a place unusual."""
         return super().explain(replace(image, magnification=self.scale_of(image)), place)
-
-    @property
-    def margin(self) -> int | None:
-        """How far, in pixels, a score can see: everywhere, where it is compared with the rest of its image."""
-        return None
 
     def _judged_by(
         self, part: Observed, at: tuple[int, int]
@@ -176,20 +184,32 @@ class AnyScaleScorer(LikelihoodScorer):
         scale = self.scale_of(part)
         return features, self.steps[round(self._position(scale))], scale
 
-    def _scored(
-        self, features: NDArray[np.float32], magnification: float | None = None
-    ) -> NDArray[np.float32]:
-        position = self._position(self._told(features) if magnification is None else magnification)
+    def _noted(self, image: Observed, features: Sequence[NDArray[np.float32]]) -> Observed:
+        """The image with what its features, or those of its samples, tell of it."""
+        known = image.magnification
+        scale = self._told(features) if known is None else self._within(known)
+        scores = np.concatenate([self._at_scale(part, scale).ravel() for part in features])
+        return replace(image, magnification=scale, typical_score=_typical(scores))
+
+    def _scored(self, features: NDArray[np.float32], surveyed: Observed) -> NDArray[np.float32]:
+        assert surveyed.magnification is not None
+        assert surveyed.typical_score is not None
+        scores = self._at_scale(features, surveyed.magnification)
+        return scores - np.float32(_OWN_SHARE * surveyed.typical_score)
+
+    def _at_scale(self, features: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
+        """Scores by the statistics of a scale."""
+        position = self._position(scale)
         before = int(position)
         share = position - before
         scores = self.steps[before].score(features)
         if share > 0:
             scores = (1 - share) * scores + share * self.steps[before + 1].score(features)
-        return scores - np.float32(_OWN_SHARE * _typical(scores))
+        return scores
 
-    def _told(self, features: NDArray[np.float32]) -> float:
-        """The scale that features look like, of those that there are statistics for."""
-        told = self.estimate.scale(self._telling(features))
+    def _told(self, features: Sequence[NDArray[np.float32]]) -> float:
+        """The scale that the features of parts of an image look like, of those that there are statistics for."""
+        told = self.estimate.scale([self._telling(part) for part in features])
         return self._within(told) if np.isfinite(told) else self.factors[0]
 
     def _telling(self, features: NDArray[np.float32]) -> NDArray[np.float32]:

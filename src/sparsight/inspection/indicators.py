@@ -147,6 +147,10 @@ class IndicatorScorer:
         """How far, in pixels, a score can see."""
         return patch_margin(self.patch_size, self.stride)
 
+    def surveyed(self, image: Observed) -> Observed:
+        """The image as it is: a score only depends on what is near."""
+        return image
+
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> IndicatorScorer:
         """Learn a dictionary of each scale and, on other parts of the images, the normality region."""
         learned, held_out = _two_parts(images)

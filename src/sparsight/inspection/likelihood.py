@@ -90,9 +90,13 @@ class LikelihoodScorer:
         return -(-seen // step) * step
 
     @property
-    def margin(self) -> int | None:
+    def margin(self) -> int:
         """How far, in pixels, a score can see."""
         return self.reach
+
+    def surveyed(self, image: Observed) -> Observed:
+        """The image as it is: a score only depends on what is near."""
+        return image
 
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> LikelihoodScorer:
         """Learn dictionaries and densities from normal images."""

@@ -73,6 +73,10 @@ class ReconstructionScorer:
         """How far, in pixels, a score can see."""
         return patch_margin(self.patch_size, self.stride)
 
+    def surveyed(self, image: Observed) -> Observed:
+        """The image as it is: a score only depends on what is near."""
+        return image
+
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> ReconstructionScorer:
         """Learn the standardisation and the dictionary from normal images."""
         patches, mask = training_patches(images, self.patch_size, self.stride, self.max_patches, random_state)

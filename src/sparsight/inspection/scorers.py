@@ -26,12 +26,14 @@ class Observed:
 
     Scorers learn from, and score, pixels that are float32; only of images to be explained they may be of any kind.
 
-    `magnification` is that of the image, 1 being that of the training images, where it is known.
+    `magnification` is that of the image, 1 being that of the training images, where it is known. `typical_score` is
+    what a part has to know of the whole image; see `Scorer.surveyed`.
     """
 
     pixels: NDArray[Any]
     mask: NDArray[np.bool_] | None = None
     magnification: float | None = None
+    typical_score: float | None = None
 
     @property
     def n_observed(self) -> int:
@@ -94,11 +96,16 @@ class Scorer(Protocol):
         ...
 
     @property
-    def margin(self) -> int | None:
-        """How far, in pixels, the score of a pixel can see, as a multiple of every stride; None: everywhere.
+    def margin(self) -> int:
+        """How far, in pixels, the score of a pixel can see, as a multiple of every stride.
 
-        A part of an image that begins at multiples of it has, this far from its borders, the scores of the whole.
+        A part of a surveyed image that begins at multiples of it has, this far from its borders, the scores of the
+        whole.
         """
+        ...
+
+    def surveyed(self, image: Observed) -> Observed:
+        """An image, of which the parts know what their scores depend on the whole for."""
         ...
 
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> Scorer:
