@@ -14,16 +14,17 @@ from numpy.typing import NDArray
 from sparsight.errors import ParameterError
 from sparsight.inspection.acquisition_blur import AcquisitionBlur
 from sparsight.inspection.acquisition_noise import AcquisitionNoise
+from sparsight.inspection.anchoring import Anchors
 from sparsight.inspection.explanations import Explanation
 from sparsight.inspection.likelihood import ENOUGH_TO_KEEP_DICTIONARIES, Learning, LikelihoodScorer
 from sparsight.inspection.likelihood_ratio import LikelihoodRatio
 from sparsight.inspection.rescaling import checked_scales, rescale
 from sparsight.inspection.scale_estimate import ScaleEstimate
+from sparsight.inspection.scale_steps import ScaleSteps
 from sparsight.inspection.scorers import Fold, Observed
 from sparsight.inspection.survey import is_large, samples
 from sparsight.models import arrays_under
 
-_STEP = 0.87
 _LEVELS_THAT_TELL = 2
 # How much of what the scores of most of an image have in common is taken for its own, and for no defect.
 _OWN_SHARE = 0.5
@@ -39,8 +40,9 @@ class AnyScaleScorer(LikelihoodScorer):
     The training images are shrunk by factors σ from the largest to the smallest of `scales`, in steps of at
     most 0.87, to the sharpness of an image taken at that scale, and given the noise of one. Features are
     measured with dictionaries learned on all of them; each σ has its own `LikelihoodRatio`. Where the
-    magnification of an image is not known, `ScaleEstimate` tells it. The score is interpolated, in log σ,
-    between those of the two factors next to it, and half of its typical value on the image is subtracted.
+    magnification of an image is not known, `ScaleEstimate` tells it. The score is an average over the factors
+    near to it (`ScaleSteps.weights`), of which half of its typical value on the image is subtracted. Where
+    training images are left out to calibrate a threshold, `Anchors` make scores of all scales alike.
 
     Parameters
     ----------
@@ -58,6 +60,7 @@ class AnyScaleScorer(LikelihoodScorer):
     match_noise: bool = True
     steps: list[LikelihoodRatio] = field(init=False, repr=False)
     estimate: ScaleEstimate = field(init=False, repr=False)
+    anchors: Anchors | None = field(init=False, repr=False, default=None)
     _copies: WeakKeyDictionary[Observed, list[Observed]] = field(init=False, repr=False)
     _looks_like: WeakKeyDictionary[Observed, float] = field(init=False, repr=False)
 
@@ -69,9 +72,11 @@ class AnyScaleScorer(LikelihoodScorer):
     @property
     def factors(self) -> list[float]:
         """The scales that have statistics of their own, largest first."""
-        largest, smallest = self.scales[0], self.scales[-1]
-        n_steps = int(np.ceil(np.log(largest / smallest) / -np.log(_STEP) - 1e-3))
-        return [float(factor) for factor in np.geomspace(largest, smallest, n_steps + 1)]
+        return list(self._range.factors)
+
+    @property
+    def _range(self) -> ScaleSteps:
+        return ScaleSteps.over(self.scales[0], self.scales[-1])
 
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> AnyScaleScorer:
         """Learn dictionaries, and the densities of each scale, from normal images."""
@@ -147,6 +152,23 @@ class AnyScaleScorer(LikelihoodScorer):
                 anew = replace(self)._learn_scales(training, random_state, self, n_separate)
                 yield [anew.score(copied) for copied in copies]
 
+    def settled(self, left_out: Sequence[list[NDArray[np.float32]]]) -> list[NDArray[np.float32]]:
+        """Learn the anchors from score maps of images left out; return these as anchored by those of other folds."""
+        self.anchors = Anchors.of(self._by_step(left_out))
+        anchored = []
+        for number, of_fold in enumerate(left_out):
+            others = Anchors.of(self._by_step([*left_out[:number], *left_out[number + 1 :]]))
+            shares = np.resize(np.linspace(0, 1, len(self.factors)), len(of_fold))
+            anchored += [others.apply(scores, share) for scores, share in zip(of_fold, shares, strict=True)]
+        return anchored
+
+    def _by_step(self, by_fold: Sequence[list[NDArray[np.float32]]]) -> list[list[NDArray[np.float32]]]:
+        """Score maps of each scale; those of a fold are of one image after another, each at every scale."""
+        n_steps = len(self.factors)
+        return [
+            [scores for of_fold in by_fold for scores in of_fold[step::n_steps]] for step in range(n_steps)
+        ]
+
     def score(self, image: Observed) -> NDArray[np.float32]:
         """Score map: standard normal on good images of any scale; NaN where not observed."""
         strips: Iterable[NDArray[np.float32]] = self._strips(image)
@@ -165,7 +187,7 @@ class AnyScaleScorer(LikelihoodScorer):
     def scale_of(self, image: Observed) -> float:
         """The scale that an image is judged at: the nearest to its own for which there are statistics."""
         if image.magnification is not None:
-            return self._within(image.magnification)
+            return self._range.within(image.magnification)
         if image not in self._looks_like:
             scale = self.surveyed(image).magnification
             assert scale is not None
@@ -182,12 +204,12 @@ class AnyScaleScorer(LikelihoodScorer):
         """Features of a position of a part of an image, what judges them, and at which magnification."""
         features, _, _ = super()._judged_by(part, at)
         scale = self.scale_of(part)
-        return features, self.steps[round(self._position(scale))], scale
+        return features, self.steps[round(self._range.position(scale))], scale
 
     def _noted(self, image: Observed, features: Sequence[NDArray[np.float32]]) -> Observed:
         """The image with what its features, or those of its samples, tell of it."""
         known = image.magnification
-        scale = self._told(features) if known is None else self._within(known)
+        scale = self._told(features) if known is None else self._range.within(known)
         scores = np.concatenate([self._at_scale(part, scale).ravel() for part in features])
         return replace(image, magnification=scale, typical_score=_typical(scores))
 
@@ -195,34 +217,25 @@ class AnyScaleScorer(LikelihoodScorer):
         assert surveyed.magnification is not None
         assert surveyed.typical_score is not None
         scores = self._at_scale(features, surveyed.magnification)
-        return scores - np.float32(_OWN_SHARE * surveyed.typical_score)
+        scores -= np.float32(_OWN_SHARE * surveyed.typical_score)
+        if self.anchors is None:
+            return scores
+        return self.anchors.apply(scores, self._range.share_of_way(surveyed.magnification))
 
     def _at_scale(self, features: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
         """Scores by the statistics of a scale."""
-        position = self._position(scale)
-        before = int(position)
-        share = position - before
-        scores = self.steps[before].score(features)
-        if share > 0:
-            scores = (1 - share) * scores + share * self.steps[before + 1].score(features)
-        return scores
+        weights = self._range.weights(scale)
+        parts = [np.float32(weight) * self.steps[step].score(features) for step, weight in weights.items()]
+        return np.asarray(np.sum(parts, axis=0))
 
     def _told(self, features: Sequence[NDArray[np.float32]]) -> float:
         """The scale that the features of parts of an image look like, of those that there are statistics for."""
         told = self.estimate.scale([self._telling(part) for part in features])
-        return self._within(told) if np.isfinite(told) else self.factors[0]
+        return self._range.within(told) if np.isfinite(told) else self.factors[0]
 
     def _telling(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Features that tell the scale: those of the smallest size see too few places of a small image."""
         return features[..., : features.shape[-1] // len(self.levels) * _LEVELS_THAT_TELL]
-
-    def _within(self, scale: float) -> float:
-        return float(np.clip(scale, self.factors[-1], self.factors[0]))
-
-    def _position(self, scale: float) -> float:
-        """Place of a scale among the factors, counted from 0."""
-        falling = -np.log(self.factors)
-        return float(np.interp(-np.log(scale), falling, np.arange(len(falling))))
 
     def _copied(self, image: Observed) -> list[Observed]:
         """The image at every scale."""
@@ -254,6 +267,8 @@ class AnyScaleScorer(LikelihoodScorer):
         """Return what was learned, to be stored in a model file."""
         arrays = super().arrays()
         arrays |= {f"estimate.{key}": array for key, array in self.estimate.arrays().items()}
+        if self.anchors is not None:
+            arrays["anchors"] = self.anchors.knots
         for number, step in enumerate(self.steps):
             arrays |= {f"scale{number}.{key}": array for key, array in step.arrays().items()}
         return arrays
@@ -262,6 +277,7 @@ class AnyScaleScorer(LikelihoodScorer):
         """Take what was learned from a model file."""
         super().restore(arrays)
         self.estimate = ScaleEstimate(**arrays_under("estimate.", arrays))
+        self.anchors = Anchors(arrays["anchors"]) if "anchors" in arrays else None
         self.steps = [
             LikelihoodRatio.restored(arrays_under(f"scale{number}.", arrays))
             for number in range(len(self.factors))

@@ -158,11 +158,12 @@ def scores_left_out(
     warning : str or None
     """
     folds, how, warning = _folds(images)
-    scores: list[NDArray[np.float32]] = []
+    left_out: list[list[NDArray[np.float32]]] = []
     try:
         for done, part in enumerate(trained.left_out(folds, random_state), start=1):
             progress(done, len(folds) + 1, "calibrating on images left out")
-            scores += part
+            left_out.append(part)
+        scores = trained.settled(left_out)
     except SparsightError:
         # All images together were enough to learn from, so what is left without some is too little.
         scores = [trained.score(image) for image in images]

@@ -19,6 +19,7 @@ from sparsight.inspection.normality import NormalityRegion
 from sparsight.inspection.rescaling import checked_scales, rescale
 from sparsight.inspection.scorers import (
     Fold,
+    LocalScores,
     Observed,
     learned_anew,
     patch_margin,
@@ -70,7 +71,7 @@ class Region(Protocol):
 
 
 @dataclass
-class IndicatorScorer:
+class IndicatorScorer(LocalScores):
     r"""Distance of a patch's indicators from normal, put to the vote of overlapping patches.
 
     Each patch s, as its leading cosine coefficients without the mean, is coded by
@@ -146,10 +147,6 @@ class IndicatorScorer:
     def margin(self) -> int:
         """How far, in pixels, a score can see."""
         return patch_margin(self.patch_size, self.stride)
-
-    def surveyed(self, image: Observed) -> Observed:
-        """The image as it is: a score only depends on what is near."""
-        return image
 
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> IndicatorScorer:
         """Learn a dictionary of each scale and, on other parts of the images, the normality region."""

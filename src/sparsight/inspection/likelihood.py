@@ -19,7 +19,7 @@ from sparsight.inspection.likelihood_ratio import LikelihoodRatio
 from sparsight.inspection.normal_scores import NormalScores
 from sparsight.inspection.pooled_features import PooledFeatures, some_vectors
 from sparsight.inspection.positions import centres, interpolate
-from sparsight.inspection.scorers import Fold, Observed
+from sparsight.inspection.scorers import Fold, LocalScores, Observed
 from sparsight.inspection.synthetic_defects import crops_with_defects
 
 _LEVELS = ("full", "half", "quarter")
@@ -29,7 +29,7 @@ _LEAST_SEPARATE = 100
 
 
 @dataclass
-class LikelihoodScorer:
+class LikelihoodScorer(LocalScores):
     r"""Likelihood of pooled features of sparse codes, against a broad alternative.
 
     The features are those of `PooledFeatures` at full, half and quarter size; what is normal in them, and how far
@@ -93,10 +93,6 @@ class LikelihoodScorer:
     def margin(self) -> int:
         """How far, in pixels, a score can see."""
         return self.reach
-
-    def surveyed(self, image: Observed) -> Observed:
-        """The image as it is: a score only depends on what is near."""
-        return image
 
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> LikelihoodScorer:
         """Learn dictionaries and densities from normal images."""

@@ -18,6 +18,7 @@ from sparsight.features import Standardization
 from sparsight.inspection.explanations import Explanation, by_name
 from sparsight.inspection.scorers import (
     Fold,
+    LocalScores,
     Observed,
     learned_anew,
     patch_margin,
@@ -29,7 +30,7 @@ from sparsight.patches import PatchGrid
 
 
 @dataclass
-class ReconstructionScorer:
+class ReconstructionScorer(LocalScores):
     """Absolute error of a sparse reconstruction, in the image's own intensity units.
 
     Patches are standardised feature by feature, coded with few non-zeros over a small K-SVD dictionary that
@@ -72,10 +73,6 @@ class ReconstructionScorer:
     def margin(self) -> int:
         """How far, in pixels, a score can see."""
         return patch_margin(self.patch_size, self.stride)
-
-    def surveyed(self, image: Observed) -> Observed:
-        """The image as it is: a score only depends on what is near."""
-        return image
 
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> ReconstructionScorer:
         """Learn the standardisation and the dictionary from normal images."""

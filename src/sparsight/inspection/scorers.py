@@ -118,6 +118,10 @@ class Scorer(Protocol):
         """Score maps of the held-out part of each fold, by models that did not learn from it."""
         ...
 
+    def settled(self, left_out: Sequence[list[NDArray[np.float32]]]) -> list[NDArray[np.float32]]:
+        """Learn from the score maps of each fold what only they tell, and return them as they are with it."""
+        ...
+
     def score(self, image: Observed) -> NDArray[np.float32]:
         """Score map of shape (height, width); NaN where not observed."""
         ...
@@ -137,6 +141,18 @@ class Scorer(Protocol):
     def restore(self, arrays: dict[str, NDArray[Any]]) -> Scorer:
         """Take what was learned from a model file."""
         ...
+
+
+class LocalScores:
+    """What is to say of scores that depend on what is near only, and mean the same everywhere."""
+
+    def surveyed(self, image: Observed) -> Observed:
+        """The image as it is: there is nothing to be known of the whole."""
+        return image
+
+    def settled(self, left_out: Sequence[list[NDArray[np.float32]]]) -> list[NDArray[np.float32]]:
+        """The score maps as they are: there is nothing to be learned from them."""
+        return [scores for of_fold in left_out for scores in of_fold]
 
 
 def patch_margin(patch_size: int, stride: int) -> int:
