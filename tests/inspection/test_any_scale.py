@@ -151,8 +151,9 @@ def test_magnification_is_the_ratio_of_pixel_sizes(training, new, magnification)
     assert relative_magnification(training, new) == magnification
 
 
-def test_half_of_what_all_of_an_image_has_is_forgotten(detector):
+def test_half_of_what_all_of_an_image_has_is_forgotten(detector, monkeypatch):
     scorer = detector.scorer_
+    monkeypatch.setattr(scorer, "anchors", None)
     image = Observed(mat(72).image.pixels.astype(np.float32), magnification=1.0)
     features = np.concatenate(list(scorer._strips(image)))
     raw = scorer.steps[0].score(features)
