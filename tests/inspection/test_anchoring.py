@@ -92,14 +92,12 @@ def test_scores_do_not_depend_on_another_calibration(detector, good, tmp_path):
     np.testing.assert_array_equal(loaded.score_map(image), before)
 
 
-def test_images_left_out_are_anchored_by_others(detector):
+def test_an_image_unlike_the_others_does_not_run_away_with_the_threshold(detector, monkeypatch):
     n_steps = len(detector.scorer_.factors)
+    monkeypatch.setattr(detector.scorer_, "anchors", None)
     folds = [
-        [(1 + fold) * scores.astype(np.float32) for maps in growing(fold, n_steps) for scores in maps[:1]]
+        [(9 if fold == 2 else 1) * part.astype(np.float32) for part, _ in growing(fold, n_steps)]
         for fold in range(3)
     ]
-    before = detector.scorer_.anchors
-    first = detector.scorer_.settled(folds)[:n_steps]
-    detector.scorer_.anchors = before
-    others = Anchors.of([[folds[1][step], folds[2][step]] for step in range(n_steps)])
-    np.testing.assert_array_equal(first[-1], others.apply(folds[0][-1], 1.0))
+    anchored = np.stack(detector.scorer_.settled(folds))
+    assert np.quantile(anchored, 0.99) == pytest.approx(2.33, abs=0.2)

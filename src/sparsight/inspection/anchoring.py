@@ -23,6 +23,9 @@ class Anchors:
 
     fitted by least squares to those of all steps k.
 
+    The images that are left out are anchored by these maps as well, of which they were a part: maps of the others
+    would make scores of an image unlike all others huge, and with them the threshold.
+
     Attributes
     ----------
     knots : array of shape (n_quantiles, 2)

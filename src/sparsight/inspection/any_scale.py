@@ -153,21 +153,12 @@ class AnyScaleScorer(LikelihoodScorer):
                 yield [anew.score(copied) for copied in copies]
 
     def settled(self, left_out: Sequence[list[NDArray[np.float32]]]) -> list[NDArray[np.float32]]:
-        """Learn the anchors from score maps of images left out; return these as anchored by those of other folds."""
-        self.anchors = Anchors.of(self._by_step(left_out))
-        anchored = []
-        for number, of_fold in enumerate(left_out):
-            others = Anchors.of(self._by_step([*left_out[:number], *left_out[number + 1 :]]))
-            shares = np.resize(np.linspace(0, 1, len(self.factors)), len(of_fold))
-            anchored += [others.apply(scores, share) for scores, share in zip(of_fold, shares, strict=True)]
-        return anchored
-
-    def _by_step(self, by_fold: Sequence[list[NDArray[np.float32]]]) -> list[list[NDArray[np.float32]]]:
-        """Score maps of each scale; those of a fold are of one image after another, each at every scale."""
+        """Learn the anchors from the score maps of images left out, at every scale; return these as anchored."""
+        maps = super().settled(left_out)
         n_steps = len(self.factors)
-        return [
-            [scores for of_fold in by_fold for scores in of_fold[step::n_steps]] for step in range(n_steps)
-        ]
+        self.anchors = Anchors.of([maps[step::n_steps] for step in range(n_steps)])
+        shares = np.resize(np.linspace(0, 1, n_steps), len(maps))
+        return [self.anchors.apply(scores, share) for scores, share in zip(maps, shares, strict=True)]
 
     def score(self, image: Observed) -> NDArray[np.float32]:
         """Score map: standard normal on good images of any scale; NaN where not observed."""
