@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsight.errors import ParameterError
-from sparsight.inspection.acquisition_blur import AcquisitionBlur
-from sparsight.inspection.acquisition_noise import AcquisitionNoise
 from sparsight.inspection.anchoring import Anchors
 from sparsight.inspection.explanations import Explanation
 from sparsight.inspection.likelihood import ENOUGH_TO_KEEP_DICTIONARIES, Learning, LikelihoodScorer
 from sparsight.inspection.likelihood_ratio import LikelihoodRatio
-from sparsight.inspection.rescaling import checked_scales, rescale
+from sparsight.inspection.rescaling import checked_scales
 from sparsight.inspection.scale_estimate import ScaleEstimate
 from sparsight.inspection.scale_steps import ScaleSteps
 from sparsight.inspection.scorers import Fold, Observed
+from sparsight.inspection.shrunk_copies import ShrunkCopies
 from sparsight.inspection.survey import is_large, samples
 from sparsight.models import arrays_under
 
@@ -61,7 +58,7 @@ class AnyScaleScorer(LikelihoodScorer):
     steps: list[LikelihoodRatio] = field(init=False, repr=False)
     estimate: ScaleEstimate = field(init=False, repr=False)
     anchors: Anchors | None = field(init=False, repr=False, default=None)
-    _copies: WeakKeyDictionary[Observed, list[Observed]] = field(init=False, repr=False)
+    _copies: ShrunkCopies = field(init=False, repr=False)
     _looks_like: WeakKeyDictionary[Observed, float] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -90,15 +87,19 @@ class AnyScaleScorer(LikelihoodScorer):
         n_separate: float,
     ) -> AnyScaleScorer:
         """Learn; with `whole`, what was learned from these images and others, a model just as detailed."""
-        self._copies = WeakKeyDictionary()
-        self._noise = AcquisitionNoise.of(images)
-        self._blur = AcquisitionBlur.of(images)
-        self._seed = int(random_state.randint(2**31))
-        self._learn_levels(
-            [copied for image in images for copied in self._copied(image)], random_state, whole, n_separate
+        self._copies = ShrunkCopies(
+            images,
+            self.factors,
+            match_noise=self.match_noise,
+            smallest=4 * self.patch_size,
+            random_state=random_state,
         )
-        by_step = list(zip(*(self._copied(image) for image in images), strict=True))
-        self._learning = Learning(tuple(self._odd_features(copies, random_state) for copies in by_step))
+        copies = [self._copies.of(image) for image in images]
+        self._learn_levels(
+            [copied for of_image in copies for copied in of_image], random_state, whole, n_separate
+        )
+        by_step = list(zip(*copies, strict=True))
+        self._learning = Learning(tuple(self._odd_features(step, random_state) for step in by_step))
         self._learn_steps(images, random_state, None, n_separate)
         return self
 
@@ -110,7 +111,7 @@ class AnyScaleScorer(LikelihoodScorer):
         n_separate: float,
     ) -> None:
         """Learn the densities of each scale, and how to tell it, with the dictionaries as they are."""
-        by_step = list(zip(*(self._copied(image) for image in images), strict=True))
+        by_step = list(zip(*(self._copies.of(image) for image in images), strict=True))
         self.steps = [
             self._learned(
                 copies,
@@ -135,9 +136,9 @@ class AnyScaleScorer(LikelihoodScorer):
         As with one scale, dictionaries are kept only when many large images share them.
         """
         for training, held_out in folds:
-            copies = [copied for image in held_out for copied in self._copied(image)]
+            copies = [copied for image in held_out for copied in self._copies.of(image)]
             measured = self._learning.measured
-            known = all(image in self._copies and self._copies[image][0] in measured for image in training)
+            known = all(image in self._copies and self._copies.of(image)[0] in measured for image in training)
             n_separate = self._n_separate([*training, *held_out])
             if known and n_separate > ENOUGH_TO_KEEP_DICTIONARIES:
                 less = replace(self)
@@ -228,28 +229,6 @@ class AnyScaleScorer(LikelihoodScorer):
         """Features that tell the scale: those of the smallest size see too few places of a small image."""
         return features[..., : features.shape[-1] // len(self.levels) * _LEVELS_THAT_TELL]
 
-    def _copied(self, image: Observed) -> list[Observed]:
-        """The image at every scale."""
-        if image not in self._copies:
-            smallest = min(image.pixels.shape[:2]) * self.factors[-1]
-            if smallest < 4 * self.patch_size:
-                raise ParameterError(
-                    f"A training image of {image.pixels.shape[0]}×{image.pixels.shape[1]} pixels is too small to "
-                    f"be shrunk by {self.factors[-1]:g}; give larger images or larger scales."
-                )
-            random_state = np.random.RandomState(self._seed)
-            # Whose magnification is to be found out, as that of most images.
-            unknown = replace(image, magnification=None)
-            if self.match_noise:
-                copies = [
-                    self._noise.shrunk(unknown, partial(self._blur.shrunk, scale=factor), random_state)
-                    for factor in self.factors
-                ]
-            else:
-                copies = [rescale(unknown, factor) for factor in self.factors]
-            self._copies[image] = copies
-        return self._copies[image]
-
     def notes(self) -> dict[str, Any]:
         """What a user should know of the model: the magnifications that it is ready for."""
         return {"scales": [round(factor, 3) for factor in self.factors]}
@@ -277,7 +256,7 @@ class AnyScaleScorer(LikelihoodScorer):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is only needed while learning, and what was told of images."""
-        temporary = ("_copies", "_noise", "_blur", "_seed", "_learning", "_looks_like")
+        temporary = ("_copies", "_learning", "_looks_like")
         return {name: value for name, value in vars(self).items() if name not in temporary}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
