@@ -146,7 +146,7 @@ class AnyScaleScorer(LikelihoodScorer):
                 less._learn_steps(training, random_state, self, n_separate)
                 features = [self._training_features(copied) for copied in copies]
                 yield [
-                    self._to_pixels(copied, less._scored(here, less._noted(copied, [here])))
+                    self._to_pixels(copied, less._scores_of_whole(here))
                     for copied, here in zip(copies, features, strict=True)
                 ]
             else:
@@ -163,18 +163,23 @@ class AnyScaleScorer(LikelihoodScorer):
 
     def score(self, image: Observed) -> NDArray[np.float32]:
         """Score map: standard normal on good images of any scale; NaN where not observed."""
-        strips: Iterable[NDArray[np.float32]] = self._strips(image)
-        if image.typical_score is None and is_large(image):
-            image = self.surveyed(image)
-        elif image.typical_score is None:
-            # Measured once for the survey and the scores.
-            strips = list(strips)
-            image = self._noted(image, [np.concatenate(strips)])
-        return self._to_pixels(image, np.concatenate([self._scored(strip, image) for strip in strips]))
+        if image.typical_score is None and not is_large(image):
+            # Measured and judged once, for the survey and for the scores.
+            features = np.concatenate(list(self._strips(image)))
+            return self._to_pixels(image, self._scores_of_whole(features, image.magnification))
+        known = image if image.typical_score is not None else self.surveyed(image)
+        assert known.magnification is not None
+        assert known.typical_score is not None
+        scale = self._range.within(known.magnification)
+        scores = [
+            self._compared(self._at_scale(strip, scale), scale, known.typical_score)
+            for strip in self._strips(image)
+        ]
+        return self._to_pixels(image, np.concatenate(scores))
 
     def surveyed(self, image: Observed) -> Observed:
         """The image with the scale that it is judged at, and with its typical score."""
-        return self._noted(image, [np.concatenate(list(self._strips(sample))) for sample in samples(image)])
+        return self._noted(image, [np.concatenate(list(self._strips(part))) for part in samples(image)])
 
     def scale_of(self, image: Observed) -> float:
         """The scale that an image is judged at: the nearest to its own for which there are statistics."""
@@ -199,20 +204,25 @@ class AnyScaleScorer(LikelihoodScorer):
         return features, self.steps[round(self._range.position(scale))], scale
 
     def _noted(self, image: Observed, features: Sequence[NDArray[np.float32]]) -> Observed:
-        """The image with what its features, or those of its samples, tell of it."""
-        known = image.magnification
-        scale = self._told(features) if known is None else self._range.within(known)
+        """The image with what features of its samples tell of it."""
+        scale = self._judged_at(features, image.magnification)
         scores = np.concatenate([self._at_scale(part, scale).ravel() for part in features])
         return replace(image, magnification=scale, typical_score=_typical(scores))
 
-    def _scored(self, features: NDArray[np.float32], surveyed: Observed) -> NDArray[np.float32]:
-        assert surveyed.magnification is not None
-        assert surveyed.typical_score is not None
-        scores = self._at_scale(features, surveyed.magnification)
-        scores -= np.float32(_OWN_SHARE * surveyed.typical_score)
+    def _scores_of_whole(
+        self, features: NDArray[np.float32], magnification: float | None = None
+    ) -> NDArray[np.float32]:
+        """Scores at the positions of the features of a whole image, whose magnification may be known."""
+        scale = self._judged_at([features], magnification)
+        scores = self._at_scale(features, scale)
+        return self._compared(scores, scale, _typical(scores))
+
+    def _compared(self, scores: NDArray[np.float32], scale: float, typical: float) -> NDArray[np.float32]:
+        """Scores compared with the typical one of their image, and with those of other scales."""
+        compared = scores - np.float32(_OWN_SHARE * typical)
         if self.anchors is None:
-            return scores
-        return self.anchors.apply(scores, self._range.share_of_way(surveyed.magnification))
+            return compared
+        return self.anchors.apply(compared, self._range.share_of_way(scale))
 
     def _at_scale(self, features: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
         """Scores by the statistics of a scale."""
@@ -220,8 +230,10 @@ class AnyScaleScorer(LikelihoodScorer):
         parts = [np.float32(weight) * self.steps[step].score(features) for step, weight in weights.items()]
         return np.asarray(np.sum(parts, axis=0))
 
-    def _told(self, features: Sequence[NDArray[np.float32]]) -> float:
-        """The scale that the features of parts of an image look like, of those that there are statistics for."""
+    def _judged_at(self, features: Sequence[NDArray[np.float32]], magnification: float | None) -> float:
+        """The nearest scale, of those that there are statistics for, to the known one or to what features look like."""
+        if magnification is not None:
+            return self._range.within(magnification)
         told = self.estimate.scale([self._telling(part) for part in features])
         return self._range.within(told) if np.isfinite(told) else self.factors[0]
 
