@@ -1,10 +1,11 @@
 """Peak memory and time of inspecting a large image, and its scores against those of other tilings.
 
-    python -m benchmarks.large_images [--megapixels 100] [--recipes universal group-coding]
+    python -m benchmarks.large_images [--megapixels 100] [--recipes universal scales group-coding]
 
 The image is a synthetic mat of nanofibres of one megapixel with defects, repeated. Each inspection runs in a process
 of its own, on one thread, whose peak resident memory the system tells: once from Python, where the score map and the
-mask are kept, and once as `sparsight inspect`, which writes pictures, scores and the report, too.
+mask are kept, and once as `sparsight inspect`, which writes pictures, scores and the report, too. `scales` is the
+universal recipe with a range of magnifications.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ INSPECT = "import sys, sparsight as sp; sp.AnomalyDetector.load(sys.argv[1]).ins
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--megapixels", type=int, default=100)
-    parser.add_argument("--recipes", nargs="+", default=["universal", "group-coding"])
+    parser.add_argument("--recipes", nargs="+", default=["universal", "scales", "group-coding"])
     arguments = parser.parse_args()
     mat = nanofibres((SIDE, SIDE), random_state=100).image.pixels
     good = [nanofibres((512, 512), defects=None, random_state=seed).image.pixels for seed in range(3)]
@@ -41,7 +42,8 @@ def main() -> None:
         image = folder / "large.tif"
         write_image(image, tiled(mat, arguments.megapixels))
         for recipe in arguments.recipes:
-            detector = sp.AnomalyDetector(method=recipe, n_threads=1, false_alarm_rate=0.001).fit(good)
+            settings = {"scales": (1.0, 0.5)} if recipe == "scales" else {"method": recipe}
+            detector = sp.AnomalyDetector(**settings, n_threads=1, false_alarm_rate=0.001).fit(good)
             model = folder / f"{recipe}.sparsight"
             detector.save(model)
             compare_tilings(recipe, detector, tiled(mat, 4))

@@ -102,9 +102,9 @@ def test_enough_images_are_judged_at_a_quarter_of_their_size_too_which_does_not_
     again = AnyScaleScorer(**settings).restore(scorer.arrays())
     np.testing.assert_array_equal(again.score(good[0]), scorer.score(good[0]))
     features = np.concatenate(list(scorer._strips(good[0])))
-    told = scorer._told(features)
+    told = scorer._judged_at([features], None)
     features[..., features.shape[-1] // 3 * 2 :] += 5
-    assert scorer._told(features) == told
+    assert scorer._judged_at([features], None) == told
 
 
 def test_images_too_small_to_shrink_are_refused():
@@ -151,10 +151,13 @@ def test_magnification_is_the_ratio_of_pixel_sizes(training, new, magnification)
     assert relative_magnification(training, new) == magnification
 
 
-def test_half_of_what_all_of_an_image_has_is_forgotten(detector):
-    features = np.concatenate(list(detector.scorer_._strips(observed(mat(72).image.pixels))))
-    raw = detector.scorer_.steps[0].score(features)
-    scores = detector.scorer_._scored(features, 1.0)
+def test_half_of_what_all_of_an_image_has_is_forgotten(detector, monkeypatch):
+    scorer = detector.scorer_
+    monkeypatch.setattr(scorer, "anchors", None)
+    image = Observed(mat(72).image.pixels.astype(np.float32), magnification=1.0)
+    features = np.concatenate(list(scorer._strips(image)))
+    raw = scorer.steps[0].score(features)
+    scores = scorer._scores_of_whole(features, 1.0)
     assert np.allclose(raw - scores, np.median(raw - scores), atol=1e-6)
     assert np.median(raw - scores) == pytest.approx(np.median(raw) / 2, abs=0.1)
 

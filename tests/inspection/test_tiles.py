@@ -6,11 +6,13 @@ import pytest
 from sparsight import AnomalyDetector
 from sparsight.datasets import nanofibres
 from sparsight.images import as_image
-from sparsight.inspection import tiles
+from sparsight.inspection import survey, tiles
+from sparsight.inspection.scorers import Observed
 
 SHAPE = (421, 390)
 RECIPES = {
     "universal": {"n_components": 24},
+    "universal, scales": {"n_components": 16, "scales": (1, 0.7)},
     "universal, odd strides": {"n_components": 24, "patch_size": 10, "stride": 3},
     "reconstruction": {"method": "reconstruction", "patch_size": 12, "stride": 5},
     "group-coding": {"method": "group-coding", "n_components": 20, "patch_size": 20, "stride": 6},
@@ -39,6 +41,7 @@ def hidden():
 def test_tiles_have_the_scores_of_the_whole_image_bit_for_bit(detector, mat, mask, side):
     image = as_image(mat)
     whole = detector.scorer_.score(detector._observed(image, mask))
+    seen_whole = detector.survey(mat, mask)
     scores = np.full(SHAPE, -1, np.float32)
     cut = list(tiles.tiles(SHAPE, detector.margin_, max(side, detector.margin_)))
     assert len(cut) > 4
@@ -47,7 +50,7 @@ def test_tiles_have_the_scores_of_the_whole_image_bit_for_bit(detector, mat, mas
         if mask is not None and mask[seen].all():
             scores[tile.rows, tile.columns] = np.nan
             continue
-        part = detector.score_map(mat[seen], None if mask is None else mask[seen])
+        part = detector.score_map(mat[seen], None if mask is None else mask[seen], survey=seen_whole)
         scores[tile.rows, tile.columns] = part[tile.inside]
     np.testing.assert_array_equal(scores, whole)
 
@@ -77,10 +80,48 @@ def test_tiles_cover_every_pixel_once_and_begin_at_multiples_of_the_margin():
         assert (count == 1).all()
 
 
-def test_what_compares_with_the_whole_image_is_not_cut():
+@pytest.fixture(scope="module")
+def of_two_scales():
     good = nanofibres((256, 256), defects=None, random_state=1).image.pixels
-    detector = AnomalyDetector(scales=(1, 0.8), n_components=16, threshold=3.0, n_threads=1).fit([good])
-    assert detector.margin_ is None
+    return AnomalyDetector(scales=(1, 0.7), n_components=16, threshold=3.0, n_threads=1).fit([good])
+
+
+@pytest.mark.parametrize("mask", [None, hidden()], ids=["whole", "masked"])
+def test_samples_of_a_large_image_stand_for_it_in_any_tiling(of_two_scales, mask, monkeypatch):
+    mat = nanofibres(SHAPE, magnification=0.8, defects=None, random_state=9).image.pixels
+    whole = of_two_scales.survey(mat, mask)
+    monkeypatch.setattr("sparsight.inspection.survey._PIXELS_OF_A_LARGE_IMAGE", 50_000)
+    monkeypatch.setattr("sparsight.inspection.survey._SIDE", 80)
+    monkeypatch.setattr("sparsight.inspection.survey._MOST_SAMPLES", 6)
+    scores = []
+    for side in (10_000, 100):
+        monkeypatch.setattr(tiles, "SIDE", side)
+        scores.append(of_two_scales.score_map(mat, mask))
+    np.testing.assert_array_equal(*scores)
+    sampled = of_two_scales.survey(mat, mask)
+    assert sampled.magnification == pytest.approx(whole.magnification, rel=0.1)
+    assert sampled != whole
+
+
+def test_a_part_is_judged_at_the_scale_of_its_image(of_two_scales):
+    mat = nanofibres(SHAPE, magnification=0.8, defects=None, random_state=9).image.pixels
+    seen_whole = of_two_scales.survey(mat)
+    assert seen_whole.magnification == pytest.approx(0.8, rel=0.1)
+    alone, as_part = of_two_scales.score_map(mat[:128]), of_two_scales.score_map(mat[:128], survey=seen_whole)
+    assert not np.array_equal(alone, as_part)
+    np.testing.assert_array_equal(as_part[:32], of_two_scales.score_map(mat)[:32])
+
+
+def test_samples_are_what_is_observed_of_a_large_image(monkeypatch):
+    monkeypatch.setattr(survey, "_PIXELS_OF_A_LARGE_IMAGE", 10_000)
+    monkeypatch.setattr(survey, "_SIDE", 50)
+    pixels = np.arange(40_000).reshape(200, 200)
+    assert len(survey.samples(Observed(pixels[:90, :90]))) == 1
+    assert len({sample.pixels[0, 0] for sample in survey.samples(Observed(pixels))}) == 16
+    mask = np.ones((200, 200), bool)
+    mask[60:90, 110:150] = False
+    (sample,) = survey.samples(Observed(pixels, mask))
+    assert sample.n_observed == 1200
 
 
 def test_memory_grows_by_little_more_than_the_maps(mat, monkeypatch):

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 import math
 from html.parser import HTMLParser
@@ -54,6 +55,20 @@ def test_files_of_an_image(run, make_inspection):
     scores = pixels_of(run.folder / "bad_score.tif")
     assert scores.dtype == np.float32
     assert np.array_equal(scores, found.score_map, equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("magnification", "doubt"), [(0.624, None), (0.3, "the model is ready for 1"), (None, None)]
+)
+def test_a_magnification_that_pixel_sizes_tell_is_said(tmp_path, card, make_inspection, magnification, doubt):
+    run = InspectionRun(tmp_path / "found", card, 1)
+    inspection = dataclasses.replace(make_inspection(), magnification=magnification, doubt=doubt)
+    run.add("part", tmp_path / "part.png", inspection)
+    text = Page(run.finish().read_text(encoding="utf-8")).text
+    said = "times the magnification of the good images, by its pixel size"
+    assert (said in text) == (magnification is not None)
+    assert magnification is None or f"{magnification:.2g} {said}" in text
+    assert ("Do not rely on this: the model is ready for 1" in text) == (doubt is not None)
 
 
 def test_json_holds_every_figure_and_is_strict(run):

@@ -6,3 +6,4 @@ from .defects import find_defects as find_defects
 from .detector import AnomalyDetector as AnomalyDetector
 from .explanations import Explanation as Explanation
 from .normality import NormalityRegion as NormalityRegion
+from .survey import Survey as Survey

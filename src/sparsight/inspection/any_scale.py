@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsight.errors import ParameterError
-from sparsight.inspection.acquisition_blur import AcquisitionBlur
-from sparsight.inspection.acquisition_noise import AcquisitionNoise
+from sparsight.inspection.anchoring import Anchors
 from sparsight.inspection.explanations import Explanation
 from sparsight.inspection.likelihood import ENOUGH_TO_KEEP_DICTIONARIES, Learning, LikelihoodScorer
 from sparsight.inspection.likelihood_ratio import LikelihoodRatio
-from sparsight.inspection.rescaling import checked_scales, rescale
+from sparsight.inspection.rescaling import checked_scales
 from sparsight.inspection.scale_estimate import ScaleEstimate
+from sparsight.inspection.scale_steps import ScaleSteps
 from sparsight.inspection.scorers import Fold, Observed
+from sparsight.inspection.shrunk_copies import ShrunkCopies
+from sparsight.inspection.survey import is_large, samples
 from sparsight.models import arrays_under
 
-_STEP = 0.87
 _LEVELS_THAT_TELL = 2
 # How much of what the scores of most of an image have in common is taken for its own, and for no defect.
 _OWN_SHARE = 0.5
@@ -38,8 +37,9 @@ class AnyScaleScorer(LikelihoodScorer):
     The training images are shrunk by factors σ from the largest to the smallest of `scales`, in steps of at
     most 0.87, to the sharpness of an image taken at that scale, and given the noise of one. Features are
     measured with dictionaries learned on all of them; each σ has its own `LikelihoodRatio`. Where the
-    magnification of an image is not known, `ScaleEstimate` tells it. The score is interpolated, in log σ,
-    between those of the two factors next to it, and half of its typical value on the image is subtracted.
+    magnification of an image is not known, `ScaleEstimate` tells it. The score is an average over the factors
+    near to it (`ScaleSteps.weights`), of which half of its typical value on the image is subtracted. Where
+    training images are left out to calibrate a threshold, `Anchors` make scores of all scales alike.
 
     Parameters
     ----------
@@ -57,7 +57,8 @@ class AnyScaleScorer(LikelihoodScorer):
     match_noise: bool = True
     steps: list[LikelihoodRatio] = field(init=False, repr=False)
     estimate: ScaleEstimate = field(init=False, repr=False)
-    _copies: WeakKeyDictionary[Observed, list[Observed]] = field(init=False, repr=False)
+    anchors: Anchors | None = field(init=False, repr=False, default=None)
+    _copies: ShrunkCopies = field(init=False, repr=False)
     _looks_like: WeakKeyDictionary[Observed, float] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -68,9 +69,11 @@ class AnyScaleScorer(LikelihoodScorer):
     @property
     def factors(self) -> list[float]:
         """The scales that have statistics of their own, largest first."""
-        largest, smallest = self.scales[0], self.scales[-1]
-        n_steps = int(np.ceil(np.log(largest / smallest) / -np.log(_STEP) - 1e-3))
-        return [float(factor) for factor in np.geomspace(largest, smallest, n_steps + 1)]
+        return list(self._range.factors)
+
+    @property
+    def _range(self) -> ScaleSteps:
+        return ScaleSteps.over(self.scales[0], self.scales[-1])
 
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> AnyScaleScorer:
         """Learn dictionaries, and the densities of each scale, from normal images."""
@@ -84,15 +87,19 @@ class AnyScaleScorer(LikelihoodScorer):
         n_separate: float,
     ) -> AnyScaleScorer:
         """Learn; with `whole`, what was learned from these images and others, a model just as detailed."""
-        self._copies = WeakKeyDictionary()
-        self._noise = AcquisitionNoise.of(images)
-        self._blur = AcquisitionBlur.of(images)
-        self._seed = int(random_state.randint(2**31))
-        self._learn_levels(
-            [copied for image in images for copied in self._copied(image)], random_state, whole, n_separate
+        self._copies = ShrunkCopies(
+            images,
+            self.factors,
+            match_noise=self.match_noise,
+            smallest=4 * self.patch_size,
+            random_state=random_state,
         )
-        by_step = list(zip(*(self._copied(image) for image in images), strict=True))
-        self._learning = Learning(tuple(self._odd_features(copies, random_state) for copies in by_step))
+        copies = [self._copies.of(image) for image in images]
+        self._learn_levels(
+            [copied for of_image in copies for copied in of_image], random_state, whole, n_separate
+        )
+        by_step = list(zip(*copies, strict=True))
+        self._learning = Learning(tuple(self._odd_features(step, random_state) for step in by_step))
         self._learn_steps(images, random_state, None, n_separate)
         return self
 
@@ -104,7 +111,7 @@ class AnyScaleScorer(LikelihoodScorer):
         n_separate: float,
     ) -> None:
         """Learn the densities of each scale, and how to tell it, with the dictionaries as they are."""
-        by_step = list(zip(*(self._copied(image) for image in images), strict=True))
+        by_step = list(zip(*(self._copies.of(image) for image in images), strict=True))
         self.steps = [
             self._learned(
                 copies,
@@ -129,44 +136,66 @@ class AnyScaleScorer(LikelihoodScorer):
         As with one scale, dictionaries are kept only when many large images share them.
         """
         for training, held_out in folds:
-            copies = [copied for image in held_out for copied in self._copied(image)]
+            copies = [copied for image in held_out for copied in self._copies.of(image)]
             measured = self._learning.measured
-            known = all(image in self._copies and self._copies[image][0] in measured for image in training)
+            known = all(image in self._copies and self._copies.of(image)[0] in measured for image in training)
             n_separate = self._n_separate([*training, *held_out])
             if known and n_separate > ENOUGH_TO_KEEP_DICTIONARIES:
                 less = replace(self)
                 vars(less).update(vars(self))
                 less._learn_steps(training, random_state, self, n_separate)
+                features = [self._training_features(copied) for copied in copies]
                 yield [
-                    self._to_pixels(copied, less._scored(self._training_features(copied)))
-                    for copied in copies
+                    self._to_pixels(copied, less._scores_of_whole(here)[1])
+                    for copied, here in zip(copies, features, strict=True)
                 ]
             else:
                 anew = replace(self)._learn_scales(training, random_state, self, n_separate)
                 yield [anew.score(copied) for copied in copies]
 
+    def settled(self, left_out: Sequence[list[NDArray[np.float32]]]) -> list[NDArray[np.float32]]:
+        """Learn the anchors from the score maps of images left out, at every scale; return these as anchored."""
+        maps = super().settled(left_out)
+        n_steps = len(self.factors)
+        self.anchors = Anchors.of([maps[step::n_steps] for step in range(n_steps)])
+        shares = np.resize(np.linspace(0, 1, n_steps), len(maps))
+        return [self.anchors.apply(scores, share) for scores, share in zip(maps, shares, strict=True)]
+
     def score(self, image: Observed) -> NDArray[np.float32]:
-        """Score map: standard normal on good images of any scale; NaN where not observed."""
-        features = np.concatenate(list(self._strips(image)))
-        return self._to_pixels(image, self._scored(features, image.magnification))
+        """Score map: where anchored, standard normal on good images of any scale; NaN where not observed."""
+        if image.typical_score is None and not is_large(image):
+            # Measured and judged once, for the survey and for the scores.
+            features = np.concatenate(list(self._strips(image)))
+            scale, scores = self._scores_of_whole(features, image.magnification)
+        else:
+            known = image if image.typical_score is not None else self.surveyed(image)
+            assert known.magnification is not None
+            assert known.typical_score is not None
+            scale = self._range.within(known.magnification)
+            strips = [self._at_scale(strip, scale) for strip in self._strips(image)]
+            scores = _compared(np.concatenate(strips), known.typical_score)
+        score_map = self._to_pixels(image, scores)
+        if self.anchors is None:
+            return score_map
+        return self.anchors.apply(score_map, self._range.share_of_way(scale))
+
+    def surveyed(self, image: Observed) -> Observed:
+        """The image with the scale that it is judged at, and with its typical score."""
+        return self._noted(image, [np.concatenate(list(self._strips(part))) for part in samples(image)])
 
     def scale_of(self, image: Observed) -> float:
         """The scale that an image is judged at: the nearest to its own for which there are statistics."""
         if image.magnification is not None:
-            return self._within(image.magnification)
+            return self._range.within(image.magnification)
         if image not in self._looks_like:
-            everything = image.part(slice(None), slice(None))
-            self._looks_like[image] = self._told(np.concatenate(list(self._strips(everything))))
+            scale = self.surveyed(image).magnification
+            assert scale is not None
+            self._looks_like[image] = scale
         return self._looks_like[image]
 
     def explain(self, image: Observed, place: tuple[int, int]) -> Explanation:
         """Which features, at which of the sizes, make the surroundings of a place unusual."""
         return super().explain(replace(image, magnification=self.scale_of(image)), place)
-
-    @property
-    def margin(self) -> int | None:
-        """How far, in pixels, a score can see: everywhere, where it is compared with the rest of its image."""
-        return None
 
     def _judged_by(
         self, part: Observed, at: tuple[int, int]
@@ -174,57 +203,38 @@ class AnyScaleScorer(LikelihoodScorer):
         """Features of a position of a part of an image, what judges them, and at which magnification."""
         features, _, _ = super()._judged_by(part, at)
         scale = self.scale_of(part)
-        return features, self.steps[round(self._position(scale))], scale
+        return features, self.steps[round(self._range.position(scale))], scale
 
-    def _scored(
+    def _noted(self, image: Observed, features: Sequence[NDArray[np.float32]]) -> Observed:
+        """The image with what features of its samples tell of it."""
+        scale = self._judged_at(features, image.magnification)
+        scores = np.concatenate([self._at_scale(part, scale).ravel() for part in features])
+        return replace(image, magnification=scale, typical_score=_typical(scores))
+
+    def _scores_of_whole(
         self, features: NDArray[np.float32], magnification: float | None = None
-    ) -> NDArray[np.float32]:
-        position = self._position(self._told(features) if magnification is None else magnification)
-        before = int(position)
-        share = position - before
-        scores = self.steps[before].score(features)
-        if share > 0:
-            scores = (1 - share) * scores + share * self.steps[before + 1].score(features)
-        return scores - np.float32(_OWN_SHARE * _typical(scores))
+    ) -> tuple[float, NDArray[np.float32]]:
+        """Scale of a whole image, which may be known, and scores at the positions of its features."""
+        scale = self._judged_at([features], magnification)
+        scores = self._at_scale(features, scale)
+        return scale, _compared(scores, _typical(scores))
 
-    def _told(self, features: NDArray[np.float32]) -> float:
-        """The scale that features look like, of those that there are statistics for."""
-        told = self.estimate.scale(self._telling(features))
-        return self._within(told) if np.isfinite(told) else self.factors[0]
+    def _at_scale(self, features: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
+        """Scores by the statistics of a scale."""
+        weights = self._range.weights(scale)
+        parts = [np.float32(weight) * self.steps[step].score(features) for step, weight in weights.items()]
+        return np.asarray(np.sum(parts, axis=0))
+
+    def _judged_at(self, features: Sequence[NDArray[np.float32]], magnification: float | None) -> float:
+        """The nearest scale, of those that there are statistics for, to the known one or to what features look like."""
+        if magnification is not None:
+            return self._range.within(magnification)
+        told = self.estimate.scale([self._telling(part) for part in features])
+        return self._range.within(told) if np.isfinite(told) else self.factors[0]
 
     def _telling(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Features that tell the scale: those of the smallest size see too few places of a small image."""
         return features[..., : features.shape[-1] // len(self.levels) * _LEVELS_THAT_TELL]
-
-    def _within(self, scale: float) -> float:
-        return float(np.clip(scale, self.factors[-1], self.factors[0]))
-
-    def _position(self, scale: float) -> float:
-        """Place of a scale among the factors, counted from 0."""
-        falling = -np.log(self.factors)
-        return float(np.interp(-np.log(scale), falling, np.arange(len(falling))))
-
-    def _copied(self, image: Observed) -> list[Observed]:
-        """The image at every scale."""
-        if image not in self._copies:
-            smallest = min(image.pixels.shape[:2]) * self.factors[-1]
-            if smallest < 4 * self.patch_size:
-                raise ParameterError(
-                    f"A training image of {image.pixels.shape[0]}×{image.pixels.shape[1]} pixels is too small to "
-                    f"be shrunk by {self.factors[-1]:g}; give larger images or larger scales."
-                )
-            random_state = np.random.RandomState(self._seed)
-            # Whose magnification is to be found out, as that of most images.
-            unknown = replace(image, magnification=None)
-            if self.match_noise:
-                copies = [
-                    self._noise.shrunk(unknown, partial(self._blur.shrunk, scale=factor), random_state)
-                    for factor in self.factors
-                ]
-            else:
-                copies = [rescale(unknown, factor) for factor in self.factors]
-            self._copies[image] = copies
-        return self._copies[image]
 
     def notes(self) -> dict[str, Any]:
         """What a user should know of the model: the magnifications that it is ready for."""
@@ -234,6 +244,8 @@ class AnyScaleScorer(LikelihoodScorer):
         """Return what was learned, to be stored in a model file."""
         arrays = super().arrays()
         arrays |= {f"estimate.{key}": array for key, array in self.estimate.arrays().items()}
+        if self.anchors is not None:
+            arrays["anchors"] = self.anchors.knots
         for number, step in enumerate(self.steps):
             arrays |= {f"scale{number}.{key}": array for key, array in step.arrays().items()}
         return arrays
@@ -242,6 +254,7 @@ class AnyScaleScorer(LikelihoodScorer):
         """Take what was learned from a model file."""
         super().restore(arrays)
         self.estimate = ScaleEstimate(**arrays_under("estimate.", arrays))
+        self.anchors = Anchors(arrays["anchors"]) if "anchors" in arrays else None
         self.steps = [
             LikelihoodRatio.restored(arrays_under(f"scale{number}.", arrays))
             for number in range(len(self.factors))
@@ -250,11 +263,16 @@ class AnyScaleScorer(LikelihoodScorer):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is only needed while learning, and what was told of images."""
-        temporary = ("_copies", "_noise", "_blur", "_seed", "_learning", "_looks_like")
+        temporary = ("_copies", "_learning", "_looks_like")
         return {name: value for name, value in vars(self).items() if name not in temporary}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _looks_like=WeakKeyDictionary())
+
+
+def _compared(scores: NDArray[np.float32], typical: float) -> NDArray[np.float32]:
+    """Scores compared with the typical one of their image."""
+    return scores - np.float32(_OWN_SHARE * typical)
 
 
 def _typical(scores: NDArray[np.float32]) -> float:

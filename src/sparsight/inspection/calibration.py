@@ -124,11 +124,12 @@ def scores_left_out(
     warning : str or None
     """
     folds, how, warning = _folds(images)
-    scores: list[NDArray[np.float32]] = []
+    left_out: list[list[NDArray[np.float32]]] = []
     try:
         for done, part in enumerate(trained.left_out(folds, random_state), start=1):
             progress(done, len(folds) + 1, "calibrating on images left out")
-            scores += part
+            left_out.append(part)
+        scores = _in_order(trained.settled(left_out), folds, images)
     except SparsightError:
         # All images together were enough to learn from, so what is left without some is too little.
         scores = [trained.score(image) for image in images]
@@ -243,6 +244,18 @@ def _silent_threshold(
         middle = (low + high) / 2
         low, high = (middle, high) if is_defective(scores, middle) else (low, middle)
     return high
+
+
+def _in_order(
+    scores: list[NDArray[np.float32]], folds: Sequence[Fold], images: Sequence[Observed]
+) -> list[NDArray[np.float32]]:
+    """Score maps in the order of the images, equally many of each, instead of that in which they were left out."""
+    if len(images) == 1:
+        return scores
+    held_out = [image for _, part in folds for image in part]
+    share = len(scores) // len(images)
+    of_image = {image: scores[i * share : (i + 1) * share] for i, image in enumerate(held_out)}
+    return [score_map for image in images for score_map in of_image[image]]
 
 
 def _folds(

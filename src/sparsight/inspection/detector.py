@@ -90,7 +90,8 @@ class AnomalyDetector(TrainedDetector, BaseEstimator):
         Probability that a defect is found in an unseen good image: raises the threshold until it is kept. A
         rate of α takes at least 1 / α − 1 good images. By default, none is promised.
     threshold : float, optional
-        Use this threshold, in units of the score, instead of a calibrated one.
+        Use this threshold, in units of the score, instead of a calibrated one. With `scales`, scores of different
+        magnifications are then not made alike, which takes images left out.
     min_area : int, optional
         Smallest defect in pixels. By default an eighth of the area of a patch.
     n_threads : int, optional

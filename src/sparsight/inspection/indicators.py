@@ -19,6 +19,7 @@ from sparsight.inspection.normality import NormalityRegion
 from sparsight.inspection.rescaling import checked_scales, rescale
 from sparsight.inspection.scorers import (
     Fold,
+    LocalScores,
     Observed,
     learned_anew,
     patch_margin,
@@ -71,7 +72,7 @@ class Region(Protocol):
 
 
 @dataclass
-class IndicatorScorer:
+class IndicatorScorer(LocalScores):
     r"""Distance of a patch's indicators from normal, put to the vote of overlapping patches.
 
     Each patch s, as its leading cosine coefficients without the mean, is coded by

@@ -21,7 +21,7 @@ from sparsight.inspection.neighbourhoods import radius, shared_evidence
 from sparsight.inspection.normal_scores import NormalScores
 from sparsight.inspection.pooled_features import PooledFeatures, some_vectors
 from sparsight.inspection.positions import centres, interpolate
-from sparsight.inspection.scorers import Fold, Observed
+from sparsight.inspection.scorers import Fold, LocalScores, Observed
 from sparsight.inspection.synthetic_defects import crops_with_defects
 
 _LEVELS = ("full", "half", "quarter")
@@ -33,7 +33,7 @@ _SHARED_OVER = 0.75
 
 
 @dataclass
-class LikelihoodScorer:
+class LikelihoodScorer(LocalScores):
     r"""Likelihood of pooled features of sparse codes, against a broad alternative.
 
     The features are those of `PooledFeatures` at full, half and quarter size; what is normal in them, and how far
@@ -105,7 +105,7 @@ class LikelihoodScorer:
         return -(-seen // step) * step
 
     @property
-    def margin(self) -> int | None:
+    def margin(self) -> int:
         """How far, in pixels, a score can see: as far as the features of the neighbours that it is shared with."""
         step = self.shrinkage * self.stride
         shared = radius(self._shared_over) * self.stride

@@ -21,8 +21,8 @@ def provenance(images: list[Image], seconds: float) -> dict[str, Any]:
 
 
 def names_of(images: list[Image]) -> list[str]:
-    """What to call each image: its name, or its number, from 1."""
-    return [image.name or f"number {number}" for number, image in enumerate(images, start=1)]
+    """What to call each image: the name of its file, or its number, from 1."""
+    return [image.name if image.path else f"number {n}" for n, image in enumerate(images, start=1)]
 
 
 def doubt_about(images: list[Image], provenance: dict[str, Any]) -> str | None:

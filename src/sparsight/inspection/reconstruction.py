@@ -18,6 +18,7 @@ from sparsight.features import Standardization
 from sparsight.inspection.explanations import Explanation, by_name
 from sparsight.inspection.scorers import (
     Fold,
+    LocalScores,
     Observed,
     learned_anew,
     patch_margin,
@@ -29,7 +30,7 @@ from sparsight.patches import PatchGrid
 
 
 @dataclass
-class ReconstructionScorer:
+class ReconstructionScorer(LocalScores):
     """Absolute error of a sparse reconstruction, in the image's own intensity units.
 
     Patches are standardised feature by feature, coded with few non-zeros over a small K-SVD dictionary that

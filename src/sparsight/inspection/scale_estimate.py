@@ -40,7 +40,7 @@ class ScaleEstimate:
         medians, logarithms = [], []
         for maps, factor in zip(features, factors, strict=True):
             for part in (quarter for whole in maps for quarter in _quarters(whole)):
-                medians.append(_median(part))
+                medians.append(_median([part]))
                 logarithms.append(np.log(factor))
         known = ~np.isnan(medians).any(axis=1)
         values, scales = np.array(medians)[known], np.array(logarithms)[known]
@@ -51,8 +51,11 @@ class ScaleEstimate:
         solved = np.linalg.solve(np.cov(residuals.T) + np.diag(nothing), slope)
         return cls(centre, solved / max(float(slope @ solved), 1e-12))
 
-    def scale(self, features: NDArray[np.float32]) -> float:
-        """Scale that features, shape (rows, columns, n_features), look like; NaN where nothing is observed."""
+    def scale(self, features: Sequence[NDArray[np.float32]]) -> float:
+        """Scale that features of parts of an image, each of shape (rows, columns, n_features), look like.
+
+        NaN where nothing is observed.
+        """
         return float(np.exp((_median(features) - self.centre) @ self.weights))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -64,7 +67,8 @@ def _quarters(features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     return [part for half in np.array_split(features, 2) for part in np.array_split(half, 2, axis=1)]
 
 
-def _median(features: NDArray[np.float32]) -> NDArray[np.float64]:
-    some = features[::_EVERY, ::_EVERY].reshape(-1, features.shape[-1])
+def _median(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+    n_features = parts[0].shape[-1]
+    some = np.concatenate([part[::_EVERY, ::_EVERY].reshape(-1, n_features) for part in parts])
     some = some[~np.isnan(some).any(axis=1)]
-    return np.median(some, axis=0).astype(np.float64) if len(some) else np.full(features.shape[-1], np.nan)
+    return np.median(some, axis=0).astype(np.float64) if len(some) else np.full(n_features, np.nan)

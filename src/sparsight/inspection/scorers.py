@@ -26,12 +26,14 @@ class Observed:
 
     Scorers learn from, and score, pixels that are float32; only of images to be explained they may be of any kind.
 
-    `magnification` is that of the image, 1 being that of the training images, where it is known.
+    `magnification` is that of the image, 1 being that of the training images, where it is known. `typical_score` is
+    what a part has to know of the whole image; see `Scorer.surveyed`.
     """
 
     pixels: NDArray[Any]
     mask: NDArray[np.bool_] | None = None
     magnification: float | None = None
+    typical_score: float | None = None
 
     @property
     def n_observed(self) -> int:
@@ -94,11 +96,16 @@ class Scorer(Protocol):
         ...
 
     @property
-    def margin(self) -> int | None:
-        """How far, in pixels, the score of a pixel can see, as a multiple of every stride; None: everywhere.
+    def margin(self) -> int:
+        """How far, in pixels, the score of a pixel can see, as a multiple of every stride.
 
-        A part of an image that begins at multiples of it has, this far from its borders, the scores of the whole.
+        A part of a surveyed image that begins at multiples of it has, this far from its borders, the scores of the
+        whole.
         """
+        ...
+
+    def surveyed(self, image: Observed) -> Observed:
+        """An image, of which the parts know what their scores depend on the whole for."""
         ...
 
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> Scorer:
@@ -109,6 +116,10 @@ class Scorer(Protocol):
         self, folds: Iterable[Fold], random_state: np.random.RandomState
     ) -> Iterator[list[NDArray[np.float32]]]:
         """Score maps of the held-out part of each fold, by models that did not learn from it."""
+        ...
+
+    def settled(self, left_out: Sequence[list[NDArray[np.float32]]]) -> list[NDArray[np.float32]]:
+        """Learn from the score maps of each fold what only they tell, and return them as they are with it."""
         ...
 
     def score(self, image: Observed) -> NDArray[np.float32]:
@@ -130,6 +141,18 @@ class Scorer(Protocol):
     def restore(self, arrays: dict[str, NDArray[Any]]) -> Scorer:
         """Take what was learned from a model file."""
         ...
+
+
+class LocalScores:
+    """What is to say of scores that depend on what is near only, and mean the same everywhere."""
+
+    def surveyed(self, image: Observed) -> Observed:
+        """The image as it is: there is nothing to be known of the whole."""
+        return image
+
+    def settled(self, left_out: Sequence[list[NDArray[np.float32]]]) -> list[NDArray[np.float32]]:
+        """The score maps as they are: there is nothing to be learned from them."""
+        return [scores for of_fold in left_out for scores in of_fold]
 
 
 def patch_margin(patch_size: int, stride: int) -> int:

@@ -9,7 +9,6 @@ from itertools import pairwise, product
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsight.images import Image
 from sparsight.inspection.scorers import Observed, Scorer
 
 SIDE = 2_048
@@ -42,34 +41,20 @@ def tiles(shape: tuple[int, int], margin: int, side: int) -> Iterator[Tile]:
         yield Tile(rows, columns, seen_rows, seen_columns)
 
 
-def score_in_tiles(
-    scorer: Scorer,
-    image: Image,
-    mask: NDArray[np.bool_] | None,
-    magnification: float | None = None,
-) -> NDArray[np.float32]:
-    """Scores of an image, shape (height, width), whose pixels become float32 one tile at a time.
-
-    A scorer without a `margin` sees the whole image at once.
-    """
+def score_in_tiles(scorer: Scorer, image: Observed) -> NDArray[np.float32]:
+    """Scores of an image, shape (height, width), whose pixels become float32 one tile at a time."""
     height, width = image.pixels.shape[:2]
-    whole = [Tile(*(slice(0, height), slice(0, width)) * 2)]
-    parts = whole if scorer.margin is None else list(tiles((height, width), scorer.margin, SIDE))
-    scores: NDArray[np.float32] | None = None
+    parts = list(tiles((height, width), scorer.margin, SIDE))
+    if len(parts) == 1:
+        return scorer.score(image.part(slice(None), slice(None)))
+    surveyed = scorer.surveyed(image)
+    scores = np.empty((height, width), np.float32)
     for tile in parts:
-        seen = (tile.seen_rows, tile.seen_columns)
-        part = Observed(
-            image.pixels[seen].astype(np.float32), None if mask is None else mask[seen], magnification
-        )
-        if len(parts) == 1:
-            return scorer.score(part)
-        if scores is None:
-            scores = np.empty((height, width), np.float32)
-        if mask is not None and part.n_observed == 0:
+        part = surveyed.part(tile.seen_rows, tile.seen_columns)
+        if part.n_observed == 0:
             scores[tile.rows, tile.columns] = np.nan
         else:
             scores[tile.rows, tile.columns] = scorer.score(part)[tile.inside]
-    assert scores is not None
     return scores
 
 

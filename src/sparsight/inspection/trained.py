@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,7 @@ from sparsight.inspection.explanations import Explanation
 from sparsight.inspection.intake import ImageLike, check_fits
 from sparsight.inspection.magnification import magnification_doubt, relative_magnification
 from sparsight.inspection.scorers import Observed, Scorer
+from sparsight.inspection.survey import Survey
 from sparsight.inspection.tiles import score_in_tiles
 
 
@@ -29,18 +31,32 @@ class TrainedDetector:
     n_channels_: int
     pixel_sizes_um_: list[float | None]
 
-    def score_map(self, image: ImageLike, mask: ArrayLike | None = None) -> NDArray[np.float32]:
-        """Raw score of every pixel, shape (height, width); larger is more anomalous, NaN where masked."""
+    def score_map(
+        self, image: ImageLike, mask: ArrayLike | None = None, *, survey: Survey | None = None
+    ) -> NDArray[np.float32]:
+        """Raw score of every pixel, shape (height, width); larger is more anomalous, NaN where masked.
+
+        Of a part of an image, give the `survey` of the whole.
+        """
         check_is_fitted(self)
         image = as_image(image)
-        return score_in_tiles(self.scorer_, image, self._checked(image, mask), self._magnification(image))
+        whole = self._unconverted(image, mask)
+        if survey is not None:
+            whole = replace(whole, magnification=survey.magnification, typical_score=survey.typical_score)
+        return score_in_tiles(self.scorer_, whole)
+
+    def survey(self, image: ImageLike, mask: ArrayLike | None = None) -> Survey:
+        """Find out what the scores of parts of an image depend on the whole of it for; see `margin_`."""
+        check_is_fitted(self)
+        surveyed = self.scorer_.surveyed(self._unconverted(as_image(image), mask))
+        return Survey(surveyed.magnification, surveyed.typical_score)
 
     @property
-    def margin_(self) -> int | None:
-        """How far, in pixels, the score of a pixel can see; None: over the whole image.
+    def margin_(self) -> int:
+        """How far, in pixels, the score of a pixel can see.
 
         A part of an image that begins at multiples of it has, this far from where it was cut off, the scores of the
-        whole image, bit for bit.
+        whole image, bit for bit, when it is scored with the `survey` of that.
         """
         check_is_fitted(self)
         return self.scorer_.margin
@@ -105,7 +121,7 @@ class TrainedDetector:
         if not defects:
             return []
         image = inspection.image
-        observed = Observed(image.pixels, self._checked(image, mask), self._magnification(image))
+        observed = self._unconverted(image, mask)
         return [self.scorer_.explain(observed, defect.peak) for defect in defects]
 
     def _checked(
@@ -120,8 +136,12 @@ class TrainedDetector:
         )
 
     def _observed(self, image: Image, mask: ArrayLike | None, patch_size: int | None = None) -> Observed:
+        return self._unconverted(image, mask, patch_size).part(slice(None), slice(None))
+
+    def _unconverted(self, image: Image, mask: ArrayLike | None, patch_size: int | None = None) -> Observed:
+        """The image with pixels of its own type, which take less memory than those to be scored."""
         hidden = self._checked(image, mask, patch_size)
-        return Observed(image.pixels.astype(np.float32), hidden, self._magnification(image))
+        return Observed(image.pixels, hidden, self._magnification(image))
 
     def _magnification(self, image: Image) -> float | None:
         return relative_magnification(self.pixel_sizes_um_, image.pixel_size_um)
