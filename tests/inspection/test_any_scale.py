@@ -157,7 +157,7 @@ def test_half_of_what_all_of_an_image_has_is_forgotten(detector, monkeypatch):
     image = Observed(mat(72).image.pixels.astype(np.float32), magnification=1.0)
     features = np.concatenate(list(scorer._strips(image)))
     raw = scorer.steps[0].score(features)
-    scores = scorer._scores_of_whole(features, 1.0)
+    _, scores = scorer._scores_of_whole(features, 1.0)
     assert np.allclose(raw - scores, np.median(raw - scores), atol=1e-6)
     assert np.median(raw - scores) == pytest.approx(np.median(raw) / 2, abs=0.1)
 
