@@ -18,9 +18,10 @@ namespace {
 constexpr float least_screened_correlation = 1e-3f;
 
 // To single precision, at unit norm so that nothing overflows or vanishes.
-SPARSIGHT_INLINE void to_single(const double* patch, std::int64_t n, float* out) {
-  const double norm = square_root(dot(patch, patch, n));
-  const double scale = norm > 0 ? 1 / norm : 0;
+template <class T>
+SPARSIGHT_INLINE void to_single(const T* patch, std::int64_t n, float* out) {
+  const T norm = square_root(dot(patch, patch, n));
+  const T scale = norm > 0 ? 1 / norm : 0;
   for (std::int64_t p = 0; p < n; ++p) out[p] = static_cast<float>(scale * patch[p]);
 }
 
