@@ -181,7 +181,7 @@ class ScreenedMaskedTile {
         }
         refit_.codes_of(lane, codes_);
         double squared = energy_[i] - refit_.explained(lane);
-        if (!(squared > energy_[i] / 1024))  // too few digits would be left
+        if (!(squared > least_difference * energy_[i]))
           squared = refit_.squared_residual(patches_ + i * features, observed_ + i * features, support, codes_);
         for (std::int64_t n = 0; n < k_; ++n) emitted_[n] = T(codes_[n]);
         emit(d_, tile.rows[i], support, emitted_, k_, T(square_root(squared)), out, sink);
