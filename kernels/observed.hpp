@@ -25,34 +25,52 @@ std::int64_t panels_at_once(std::int64_t n_features) {
   return 4 * panel_width<T> * n_features * std::int64_t(sizeof(T)) <= nearest_cache ? 4 : 2;
 }
 
-// Σ_p values_p · panels_p over the listed pixels, for `n_panels` panels, with values `step` apart; all values are 1 if
-// that is 0. A function of its own, so that all addresses stay in registers.
+// The observed pixels of several patches, and where the products of each go.
+template <class T>
+struct ObservedProducts {
+  const std::int64_t* patches;  // which of them are to be multiplied
+  std::int64_t n_patches;
+  const std::int32_t* pixels;  // of each patch, `n_features` apart
+  const std::int64_t* n_pixels;
+  const T* const* vectors;  // what each patch is multiplied by
+  T* products;              // of each patch, `apart` apart
+  std::int64_t apart;
+};
+
+// Σ_p vector_p · panels_p over the observed pixels of each patch, for `n_panels` panels, with a vector's values `step`
+// apart; all values are 1 if that is 0. Not to be inlined: all addresses of the inner loop are to stay in registers.
 template <class T, int n_panels, int step>
-__attribute__((noinline)) void sum_panels(const T* values, const std::int32_t* pixels, std::int64_t count, const T* panels,
-                                 std::int64_t n_features, T* out) {
+__attribute__((noinline)) void sum_panels(const ObservedProducts<T>& wanted, const T* panels, std::int64_t n_features,
+                                          std::int64_t first) {
   constexpr int L = Lanes<T>::count, W = panel_width<T>, vectors = n_panels * block_vectors;
   constexpr int sets = vectors >= 8 ? 1 : 2;  // sums of every second pixel: as many as hide the time of an addition
   const std::int64_t apart = n_features * W;
-  Vector<T> sum[sets][vectors] = {};
-  const auto add = [&](Vector<T>* to, std::int64_t pixel) __attribute__((always_inline)) {
-    const T* row = panels + pixel * W;
+  for (std::int64_t a = 0; a < wanted.n_patches; ++a) {
+    const std::int64_t patch = wanted.patches[a], count = wanted.n_pixels[patch];
+    const std::int32_t* pixels = wanted.pixels + patch * n_features;
+    const T* values = step > 0 ? wanted.vectors[patch] : nullptr;
+    Vector<T> sum[sets][vectors] = {};
+    const auto add = [&](Vector<T>* to, std::int64_t pixel) __attribute__((always_inline)) {
+      const T* row = panels + pixel * W;
 #pragma GCC unroll 4
-    for (int i = 0; i < n_panels; ++i) {
+      for (int i = 0; i < n_panels; ++i) {
 #pragma GCC unroll 2
-      for (int v = 0; v < block_vectors; ++v) {
-        const Vector<T> entries = load(row + i * apart + v * L);
-        to[i * block_vectors + v] += step > 0 ? values[pixel * step] * entries : entries;
+        for (int v = 0; v < block_vectors; ++v) {
+          const Vector<T> entries = load(row + i * apart + v * L);
+          to[i * block_vectors + v] += step > 0 ? values[pixel * step] * entries : entries;
+        }
       }
+    };
+    std::int64_t i = 0;
+    for (; i + 2 <= count; i += 2) {
+      add(sum[0], pixels[i]);
+      add(sum[sets - 1], pixels[i + 1]);
     }
-  };
-  std::int64_t i = 0;
-  for (; i + 2 <= count; i += 2) {
-    add(sum[0], pixels[i]);
-    add(sum[sets - 1], pixels[i + 1]);
-  }
-  if (i < count) add(sum[0], pixels[i]);
+    if (i < count) add(sum[0], pixels[i]);
+    T* out = wanted.products + patch * wanted.apart + first;
 #pragma GCC unroll 8
-  for (int v = 0; v < vectors; ++v) store(out + v * L, sets == 1 ? sum[0][v] : sum[0][v] + sum[sets - 1][v]);
+    for (int v = 0; v < vectors; ++v) store(out + v * L, sets == 1 ? sum[0][v] : sum[0][v] + sum[sets - 1][v]);
+  }
 }
 
 // An atom where it stands in the panels: its values are panel_width apart, next to what they are multiplied with.
@@ -62,25 +80,18 @@ const T* atom_in_panels(const T* panels, std::int64_t n_features, std::int64_t a
   return panels + atom / W * W * n_features + atom % W;
 }
 
-template <int n>
-struct Constant {
-  static constexpr int value = n;
-};
-
-// Calls product(block, n_panels, first) for blocks of panels of the dictionary: n_panels as a Constant, and the number
-// of the first atom.
-template <class T, class Product>
-SPARSIGHT_INLINE void for_panels(const T* panels, std::int64_t padded_atoms, std::int64_t n_features,
-                                 const Product& product) {
-  static_assert(atom_padding<T> == 2 * panel_width<T>, "atoms come in pairs of panels");
-  const std::int64_t at_once = panels_at_once<T>(n_features) * panel_width<T>;
+// The same for all panels of a dictionary.
+template <class T, int step>
+void sum_all_panels(const ObservedProducts<T>& wanted, const T* panels, std::int64_t padded_atoms,
+                    std::int64_t n_features) {
+  constexpr std::int64_t W = panel_width<T>;
+  static_assert(atom_padding<T> == 2 * W, "atoms come in pairs of panels");
+  const bool four = panels_at_once<T>(n_features) == 4;
   std::int64_t first = 0;
-  for (; first + at_once <= padded_atoms; first += at_once) {
-    const T* block = panels + first * n_features;
-    if (at_once == 4 * panel_width<T>) product(block, Constant<4>(), first);
-    else product(block, Constant<2>(), first);
-  }
-  if (first < padded_atoms) product(panels + first * n_features, Constant<2>(), first);
+  for (; four && first + 4 * W <= padded_atoms; first += 4 * W)
+    sum_panels<T, 4, step>(wanted, panels + first * n_features, n_features, first);
+  for (; first < padded_atoms; first += 2 * W)
+    sum_panels<T, 2, step>(wanted, panels + first * n_features, n_features, first);
 }
 
 }  // namespace

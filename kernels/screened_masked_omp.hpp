@@ -31,6 +31,7 @@ class ScreenedMaskedTile {
         unit_(scratch.take<float>(n_rows * d_.n_features)),
         pixels_(scratch.take<std::int32_t>(n_rows * d_.n_features)),
         n_pixels_(scratch.take<std::int64_t>(n_rows)),
+        vectors_(scratch.take<const float*>(n_rows)),
         energy_(scratch.take<double>(n_rows)),
         correlations_(scratch.take<float>(n_rows * single_.padded_atoms)),
         outside_(scratch.take<float>(n_rows * single_.padded_atoms)),
@@ -61,14 +62,9 @@ class ScreenedMaskedTile {
       settled_[i] = false;
       if (energy_[i] > 0) active_[n_active_++] = i;
     }
-    for_panels(single_.squared_panels, padded, features, [&](const float* panels, auto n_panels, std::int64_t first) {
-      for (std::int64_t a = 0; a < n_active_; ++a) {
-        const std::int64_t i = active_[a];
-        sum_panels<float, n_panels.value, 0>(nullptr, pixels_of(i), n_pixels_[i], panels, features,
-                                                 outside_ + i * padded + first);
-      }
-    });
-    multiply<1>([&](std::int64_t i) { return unit_ + i * features; }, correlations_, padded);
+    sum_all_panels<float, 0>(products(outside_, padded), single_.squared_panels, padded, features);
+    for (std::int64_t a = 0; a < n_active_; ++a) vectors_[active_[a]] = unit_ + active_[a] * features;
+    sum_all_panels<float, 1>(products(correlations_, padded), single_.panels, padded, features);
     for (std::int64_t a = 0; a < n_active_; ++a) {
       const std::int64_t i = active_[a];
       next_[i] = choose_first<float, true>(correlations_ + i * padded, outside_ + i * padded, padded);
@@ -100,27 +96,22 @@ class ScreenedMaskedTile {
 
   std::int32_t* pixels_of(std::int64_t i) const { return pixels_ + i * d_.n_features; }
 
-  // Products of all atoms with a vector of each active patch, over its observed pixels; values are `step` apart.
-  template <int step, class VectorOf>
-  void multiply(const VectorOf& vector_of, float* out, std::int64_t apart) {
-    const std::int64_t features = d_.n_features;
-    for_panels(single_.panels, single_.padded_atoms, features,
-               [&](const float* panels, auto n_panels, std::int64_t first) {
-      for (std::int64_t a = 0; a < n_active_; ++a) {
-        const std::int64_t i = active_[a];
-        sum_panels<float, n_panels.value, step>(vector_of(i), pixels_of(i), n_pixels_[i], panels, features,
-                                                out + i * apart + first);
-      }
-    });
+  // Products of all atoms with vectors_ of the active patches, over their observed pixels.
+  ObservedProducts<float> products(float* to, std::int64_t apart) const {
+    return {active_, n_active_, pixels_, n_pixels_, vectors_, to, apart};
   }
 
   // Atom number n of every active patch.
   void add_atoms(std::int64_t n) {
     const std::int64_t features = d_.n_features, padded = single_.padded_atoms, apart = k_ * padded;
-    if (n + 1 < k_)
-      multiply<panel_width<float>>(
-          [&](std::int64_t i) { return atom_in_panels(single_.panels, features, next_[i] > 0 ? next_[i] : 0); },
-          directions_ + n * padded, apart);
+    if (n + 1 < k_) {
+      for (std::int64_t a = 0; a < n_active_; ++a) {
+        const std::int64_t i = active_[a], atom = next_[i] > 0 ? next_[i] : 0;
+        vectors_[i] = atom_in_panels(single_.panels, features, atom);
+      }
+      sum_all_panels<float, panel_width<float>>(products(directions_ + n * padded, apart), single_.panels, padded,
+                                                features);
+    }
     std::int64_t kept = 0;
     for (std::int64_t a = 0; a < n_active_; ++a)
       if (add_atom(active_[a], n)) active_[kept++] = active_[a];
@@ -198,6 +189,7 @@ class ScreenedMaskedTile {
   float* unit_;           // patches at unit norm, zero where not observed
   std::int32_t* pixels_;  // the observed ones
   std::int64_t* n_pixels_;
+  const float** vectors_;  // what each patch is multiplied by
   double* energy_;
   float *correlations_, *outside_, *directions_, *lower_;
   std::int32_t* support_;
