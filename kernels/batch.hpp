@@ -132,10 +132,14 @@ class Results {
     values_ = NewArray<T>({std::size_t(starts[n_])}, false);
     for (std::size_t t = 0; t < tiles.size(); ++t) {
       std::size_t from = 0;
-      for (std::size_t i = tile_starts[t]; i < tile_starts[t + 1]; ++i) {
-        const std::size_t size = n_nonzero_.data()[rows[i]];
-        std::memcpy(indices_.data() + starts[rows[i]], tiles[t].indices.data() + from, size * sizeof(std::int32_t));
-        std::memcpy(values_.data() + starts[rows[i]], tiles[t].values.data() + from, size * sizeof(T));
+      for (std::size_t i = tile_starts[t]; i < tile_starts[t + 1];) {
+        // Neighbouring rows are copied together.
+        const std::int64_t first = rows[i], start = starts[first];
+        std::int64_t last = first;
+        while (i < tile_starts[t + 1] && rows[i] == last) ++i, ++last;
+        const std::size_t size = std::size_t(starts[last] - start);
+        std::memcpy(indices_.data() + start, tiles[t].indices.data() + from, size * sizeof(std::int32_t));
+        std::memcpy(values_.data() + start, tiles[t].values.data() + from, size * sizeof(T));
         from += size;
       }
     }

@@ -201,7 +201,7 @@ class MaskedTile {
     for (std::int64_t i = 0; i < tile.count; ++i) {
       active[i] = i;
       const std::uint8_t* missing = tile.missing + tile.rows[i] * features;
-      for (std::int64_t p = 0; p < features; ++p) observed_[i * features + p] = missing[p] ? T(0) : T(1);
+      mark_observed(missing, features, observed_ + i * features);
       searches_[i].begin(squared_norm(i));
     }
     while (n_active > 0) {

@@ -41,44 +41,54 @@ void pack_panels(const T* atoms, std::int64_t padded_atoms, std::int64_t n_featu
       for (int w = 0; w < W; ++w) *panels++ = atoms[(first + w) * n_features + p];
 }
 
+// One register block of C, whose rows are `apart`.
+template <class T>
+SPARSIGHT_INLINE void multiply_block(const T* left, const T* panel, std::int64_t n_features, T* c, std::int64_t apart) {
+  constexpr int L = Lanes<T>::count, W = panel_width<T>;
+  Vector<T> sum[block_rows][block_vectors] = {};
+  for (std::int64_t p = 0; p < n_features; ++p, panel += W) {
+    const Vector<T> r0 = load(panel), r1 = load(panel + L);
+#pragma GCC unroll 16
+    for (int i = 0; i < block_rows; ++i) {
+      const T x = left[i * n_features + p];
+      sum[i][0] += x * r0;
+      sum[i][1] += x * r1;
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < block_rows; ++i) {
+    store(c + i * apart, sum[i][0]);
+    store(c + i * apart + L, sum[i][1]);
+  }
+}
+
 // n_rows is a multiple of block_rows.
 template <class T>
 void product(const T* a, std::int64_t n_rows, const T* panels, std::int64_t padded_atoms, std::int64_t n_features,
              T* c) {
-  constexpr int L = Lanes<T>::count, W = panel_width<T>;
-  for (std::int64_t first = 0; first < padded_atoms; first += W, panels += W * n_features) {
-    for (std::int64_t row = 0; row < n_rows; row += block_rows) {
-      const T* left = a + row * n_features;
-      const T* right = panels;
-      Vector<T> sum[block_rows][block_vectors] = {};
-      for (std::int64_t p = 0; p < n_features; ++p, right += W) {
-        const Vector<T> r0 = load(right), r1 = load(right + L);
-#pragma GCC unroll 16
-        for (int i = 0; i < block_rows; ++i) {
-          const T x = left[i * n_features + p];
-          sum[i][0] += x * r0;
-          sum[i][1] += x * r1;
-        }
-      }
-#pragma GCC unroll 16
-      for (int i = 0; i < block_rows; ++i) {
-        store(c + (row + i) * padded_atoms + first, sum[i][0]);
-        store(c + (row + i) * padded_atoms + first + L, sum[i][1]);
-      }
-    }
-  }
+  constexpr int W = panel_width<T>;
+  for (std::int64_t first = 0; first < padded_atoms; first += W, panels += W * n_features)
+    for (std::int64_t row = 0; row < n_rows; row += block_rows)
+      multiply_block(a + row * n_features, panels, n_features, c + row * padded_atoms + first, padded_atoms);
 }
 
-// Products of all atoms with each other. The last register block overlaps the one before it where the atoms
-// are no multiple of its height.
+// Products of all atoms with each other: panel by panel those with the atoms from the panel on, and the rest from
+// their mirror images. The last register block overlaps the one before it where the atoms are no multiple of its height.
 template <class T>
 void gram_matrix(const Dictionary<T>& d, T* gram) {
   static_assert(atom_padding<T> >= block_rows, "the padded atoms fill at least one register block");
-  const std::int64_t whole = d.padded_atoms / block_rows * block_rows, last = d.padded_atoms - block_rows;
-  product(d.atoms, whole, d.panels, d.padded_atoms, d.n_features, gram);
-  if (whole < d.padded_atoms)
-    product(d.atoms + last * d.n_features, block_rows, d.panels, d.padded_atoms, d.n_features,
-            gram + last * d.padded_atoms);
+  constexpr std::int64_t W = panel_width<T>;
+  const std::int64_t n = d.padded_atoms;
+  for (std::int64_t first = 0; first < n; first += W) {
+    const T* panel = d.panels + first * d.n_features;
+    for (std::int64_t row = first;; row += block_rows) {
+      if (row + block_rows > n) row = n - block_rows;
+      multiply_block(d.atoms + row * d.n_features, panel, d.n_features, gram + row * n + first, n);
+      if (row + block_rows == n) break;
+    }
+    for (std::int64_t row = 0; row < first; ++row)
+      for (std::int64_t i = first; i < first + W; ++i) gram[row * n + i] = gram[i * n + row];
+  }
 }
 
 }  // namespace

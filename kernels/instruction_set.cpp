@@ -20,10 +20,20 @@ std::vector<const KernelTable*> available() {
   return tables;
 }
 
+// The widest, but on AMD's Zen 4, which works on 512 bits in two halves: there they gain nothing, and where rows are
+// short they waste more (docs/benchmarks.md).
+const KernelTable& best_of(const std::vector<const KernelTable*>& tables) {
+#if defined(SPARSIGHT_X86)
+  const bool zen_4 = tables.back() == &kernels_avx512() && __builtin_cpu_is("amdfam19h");
+  if (zen_4) return kernels_avx2();
+#endif
+  return *tables.back();
+}
+
 const KernelTable& choose() {
   const std::vector<const KernelTable*> tables = available();
   const char* wanted = std::getenv("SPARSIGHT_INSTRUCTION_SET");
-  if (wanted == nullptr || *wanted == '\0') return *tables.back();
+  if (wanted == nullptr || *wanted == '\0') return best_of(tables);
   std::string names;
   for (const KernelTable* table : tables) {
     if (std::string(wanted) == table->name) return *table;

@@ -8,11 +8,11 @@
 // where w starts as ‖m∘d_j‖². Both rules choose j = argmax |a_j|² / w_j: an atom of which little is observed is
 // judged by what is seen of it, not by its full norm.
 //
-// As in screened_omp.hpp, double precision can leave the choice of atoms to single precision; a patch in which
-// that could mislead is pursued again in double precision throughout.
+// For pursuits that end at an error, and for patches that screened_masked_omp.hpp leaves: this one loses no digits where
+// the residual is small or atoms are nearly dependent.
 #pragma once
 
-#include "screened_omp.hpp"
+#include "omp.hpp"
 
 namespace sparsight {
 namespace {
@@ -26,15 +26,15 @@ std::int64_t masked_tile_rows(const GreedyProblem<T>& problem) {
   return round_up(fitting > 0 ? fitting : 1, block_rows);
 }
 
-// T: precision of the codes, C: that of the correlations.
-template <class T, class C>
+template <class T>
 struct MaskedScratch {
-  T *patches, *observed, *basis, *lower, *target, *codes, *energy, *scale;
-  C *vectors, *correlations, *outside, *projections;
+  T *patches, *observed, *basis, *lower, *target, *codes, *energy;
+  T *vectors, *correlations, *outside, *projections;
   std::int32_t* support;
   std::int64_t *count, *active;
-  MaskedScratch(const GreedyProblem<T>& problem, const Dictionary<C>& choice, std::int64_t n, Scratch& scratch) {
+  MaskedScratch(const GreedyProblem<T>& problem, std::int64_t n, Scratch& scratch) {
     const std::int64_t k = problem.max_nonzero, features = problem.dictionary.n_features;
+    const std::int64_t padded = problem.dictionary.padded_atoms;
     patches = scratch.take<T>(n * features);
     observed = scratch.take<T>(n * features);
     basis = scratch.take<T>(n * k * features);
@@ -42,11 +42,10 @@ struct MaskedScratch {
     target = scratch.take<T>(n * k);
     codes = scratch.take<T>(k);
     energy = scratch.take<T>(n);
-    scale = scratch.take<T>(n);
-    vectors = scratch.take<C>(n * features);
-    correlations = scratch.take<C>(n * choice.padded_atoms);
-    outside = scratch.take<C>(n * choice.padded_atoms);
-    projections = scratch.take<C>(problem.order_recursive ? n * choice.padded_atoms : 0);
+    vectors = scratch.take<T>(n * features);
+    correlations = scratch.take<T>(n * padded);
+    outside = scratch.take<T>(n * padded);
+    projections = scratch.take<T>(problem.order_recursive ? n * padded : 0);
     support = scratch.take<std::int32_t>(n * k);
     count = scratch.take<std::int64_t>(n);
     active = scratch.take<std::int64_t>(n);
@@ -82,12 +81,11 @@ T orthonormalise(const T* atom, const T* observed, std::int64_t n, std::int64_t 
   return norm;
 }
 
-template <class T, class C>
+template <class T>
 class MaskedPursuit {
  public:
-  // `choice`: the dictionary in the precision in which atoms are chosen.
-  MaskedPursuit(const GreedyProblem<T>& problem, const Dictionary<C>& choice, std::int64_t n_rows, Scratch& scratch)
-      : problem_(problem), d_(problem.dictionary), choice_(choice), s_(problem, choice, n_rows, scratch) {}
+  MaskedPursuit(const GreedyProblem<T>& problem, std::int64_t n_rows, Scratch& scratch)
+      : problem_(problem), d_(problem.dictionary), s_(problem, n_rows, scratch) {}
 
   void run(const Tile<T>& tile) {
     start(tile);
@@ -99,9 +97,6 @@ class MaskedPursuit {
     }
   }
 
-  // Whether the choice of atoms ended before the wanted number.
-  bool fell_short(std::int64_t i) const { return s_.count[i] < problem_.max_nonzero; }
-
   void finish(std::int64_t i, std::int64_t row, const Output<T>& out, SparseSink<T>* sink) {
     const std::int64_t k = problem_.max_nonzero, features = d_.n_features;
     const GreedyState<T> state = {s_.support + i * k, s_.lower + i * k * k, s_.target + i * k, s_.codes};
@@ -111,37 +106,32 @@ class MaskedPursuit {
   }
 
  private:
-  static constexpr bool screened = !std::is_same_v<T, C>;
-
   void start(const Tile<T>& tile) {
     const std::int64_t features = d_.n_features, rows = round_up(tile.count, block_rows);
     load_tile(tile, features, s_.patches);
-    __builtin_memset(s_.vectors, 0, static_cast<std::size_t>(rows * features) * sizeof(C));
+    __builtin_memset(s_.vectors, 0, static_cast<std::size_t>(rows * features) * sizeof(T));
     n_active_ = 0;
     for (std::int64_t i = 0; i < tile.count; ++i) {
       const std::uint8_t* missing = tile.missing + tile.rows[i] * features;
       T* observed = s_.observed + i * features;
-      for (std::int64_t p = 0; p < features; ++p) observed[p] = missing[p] ? T(0) : T(1);
-      copy(observed, T(1), i);
+      mark_observed(missing, features, observed);
+      copy(observed, i);
       s_.energy[i] = dot(s_.patches + i * features, s_.patches + i * features, features);
-      // At unit norm nothing overflows or vanishes in single precision.
-      s_.scale[i] = screened && s_.energy[i] > 0 ? T(1) / square_root(s_.energy[i]) : T(1);
       s_.count[i] = 0;
       if (!(s_.energy[i] <= problem_.tolerance)) s_.active[n_active_++] = i;
     }
-    product(s_.vectors, rows, choice_.squared_panels, choice_.padded_atoms, features, s_.outside);
+    product(s_.vectors, rows, d_.squared_panels, d_.padded_atoms, features, s_.outside);
     if (problem_.order_recursive) {
-      for (std::int64_t i = 0; i < tile.count; ++i) copy(s_.patches + i * features, s_.scale[i], i);
-      product(s_.vectors, rows, choice_.panels, choice_.padded_atoms, features, s_.correlations);
+      for (std::int64_t i = 0; i < tile.count; ++i) copy(s_.patches + i * features, i);
+      product(s_.vectors, rows, d_.panels, d_.padded_atoms, features, s_.correlations);
     } else {
       correlate_residuals();
     }
   }
 
-  // scale · vector, as row `to` of what is multiplied with all atoms
-  void copy(const T* vector, T scale, std::int64_t to) {
-    C* row = s_.vectors + to * d_.n_features;
-    for (std::int64_t p = 0; p < d_.n_features; ++p) row[p] = static_cast<C>(scale * vector[p]);
+  // A vector as row `to` of what is multiplied with all atoms.
+  void copy(const T* vector, std::int64_t to) {
+    __builtin_memcpy(s_.vectors + to * d_.n_features, vector, static_cast<std::size_t>(d_.n_features) * sizeof(T));
   }
 
   // One more atom for every active patch; those that are done leave the list.
@@ -157,20 +147,19 @@ class MaskedPursuit {
   // `at`: row of its correlations.
   bool extend(std::int64_t i, std::int64_t at) {
     const std::int64_t k = problem_.max_nonzero, features = d_.n_features, n = s_.count[i];
-    const C* correlation = s_.correlations + at * choice_.padded_atoms;
-    const C* outside = s_.outside + i * choice_.padded_atoms;
+    const T* correlation = s_.correlations + at * d_.padded_atoms;
+    const T* outside = s_.outside + i * d_.padded_atoms;
     // Atoms of which (almost) nothing is observed are never chosen.
-    const std::int64_t atom = choose_first<C, true>(correlation, outside, choice_.padded_atoms);
+    const std::int64_t atom = choose_first<T, true>(correlation, outside, d_.padded_atoms);
     if (atom < 0) return false;
-    const T score = T(correlation[atom] * correlation[atom] / outside[atom]);
-    const T floor = screened ? T(least_screened_correlation) : negligible<T>;
-    if (!(score > floor * floor * s_.energy[i] * s_.scale[i] * s_.scale[i])) return false;
+    const T score = correlation[atom] * correlation[atom] / outside[atom];
+    if (!(score > negligible<T> * negligible<T> * s_.energy[i])) return false;
 
     T* basis = s_.basis + i * k * features;
     T* lower = s_.lower + (i * k + n) * k;
     const T norm =
         orthonormalise(d_.atoms + atom * features, s_.observed + i * features, n, features, basis, lower, s_.codes);
-    if (!(norm > T(dependent<C>))) return false;
+    if (!(norm > dependent<T>)) return false;
     T* residual = s_.patches + i * features;
     const T target = dot(basis + n * features, residual, features);
     axpy(-target, basis + n * features, residual, features);
@@ -184,29 +173,29 @@ class MaskedPursuit {
   void correlate_residuals() {
     for (std::int64_t a = 0; a < n_active_; ++a) {
       const std::int64_t i = s_.active[a];
-      copy(s_.patches + i * d_.n_features, s_.scale[i], a);
+      copy(s_.patches + i * d_.n_features, a);
     }
-    product(s_.vectors, round_up(n_active_, block_rows), choice_.panels, choice_.padded_atoms, d_.n_features,
+    product(s_.vectors, round_up(n_active_, block_rows), d_.panels, d_.padded_atoms, d_.n_features,
             s_.correlations);
   }
 
   // What the newest directions of the active patches change.
   void project_newest() {
-    constexpr int L = Lanes<C>::count;
-    const std::int64_t k = problem_.max_nonzero, features = d_.n_features, padded = choice_.padded_atoms;
+    constexpr int L = Lanes<T>::count;
+    const std::int64_t k = problem_.max_nonzero, features = d_.n_features, padded = d_.padded_atoms;
     for (std::int64_t a = 0; a < n_active_; ++a) {
       const std::int64_t i = s_.active[a];
-      copy(s_.basis + (i * k + s_.count[i] - 1) * features, T(1), a);
+      copy(s_.basis + (i * k + s_.count[i] - 1) * features, a);
     }
-    product(s_.vectors, round_up(n_active_, block_rows), choice_.panels, padded, features, s_.projections);
+    product(s_.vectors, round_up(n_active_, block_rows), d_.panels, padded, features, s_.projections);
     for (std::int64_t a = 0; a < n_active_; ++a) {
       const std::int64_t i = s_.active[a];
-      const C target = static_cast<C>(s_.scale[i] * s_.target[i * k + s_.count[i] - 1]);
-      const C* projection = s_.projections + a * padded;
-      C* correlation = s_.correlations + i * padded;
-      C* outside = s_.outside + i * padded;
+      const T target = s_.target[i * k + s_.count[i] - 1];
+      const T* projection = s_.projections + a * padded;
+      T* correlation = s_.correlations + i * padded;
+      T* outside = s_.outside + i * padded;
       for (std::int64_t j = 0; j < padded; j += L) {
-        const Vector<C> v = load(projection + j);
+        const Vector<T> v = load(projection + j);
         store(correlation + j, load(correlation + j) - target * v);
         store(outside + j, load(outside + j) - v * v);
       }
@@ -215,74 +204,9 @@ class MaskedPursuit {
 
   const GreedyProblem<T>& problem_;
   const Dictionary<T>& d_;
-  const Dictionary<C>& choice_;
-  MaskedScratch<T, C> s_;
+  MaskedScratch<T> s_;
   std::int64_t n_active_ = 0;
 };
-
-template <class T>
-void pursue_masked(const GreedyProblem<T>& problem, const Tile<T>& tile, const Output<T>& out, SparseSink<T>* sink,
-                   Scratch& scratch) {
-  MaskedPursuit<T, T> whole(problem, problem.dictionary, masked_tile_rows(problem), scratch);
-  if (tile.count == 0) return;
-  whole.run(tile);
-  for (std::int64_t i = 0; i < tile.count; ++i) whole.finish(i, tile.rows[i], out, sink);
-}
-
-inline void pursue_masked_screened(const GreedyProblem<double>& problem, const Tile<double>& tile,
-                                   const Output<double>& out, SparseSink<double>* sink, Scratch& scratch) {
-  MaskedPursuit<double, float> pursuit(problem, *problem.screening, masked_tile_rows(problem), scratch);
-  MaskedPursuit<double, double> whole(problem, problem.dictionary, block_rows, scratch);
-  if (tile.count == 0) return;
-  pursuit.run(tile);
-  for (std::int64_t i = 0; i < tile.count; ++i) {
-    if (!pursuit.fell_short(i)) {
-      pursuit.finish(i, tile.rows[i], out, sink);
-      continue;
-    }
-    whole.run({tile.patches, tile.missing, tile.rows + i, 1});
-    whole.finish(0, tile.rows[i], out, sink);
-  }
-}
-
-template <class T>
-void pursue_complete(const GreedyProblem<T>& problem, const Tile<T>& tile, const Output<T>& out, SparseSink<T>* sink,
-                     Scratch& scratch, bool order_recursive) {
-  if constexpr (sizeof(T) == sizeof(double)) {
-    if (problem.screening != nullptr) {
-      if (order_recursive) return pursue_screened_tile<true>(problem, tile, out, sink, scratch);
-      return pursue_screened_tile<false>(problem, tile, out, sink, scratch);
-    }
-  }
-  if (order_recursive) return pursue_tile<T, true>(problem, tile, out, sink, scratch);
-  pursue_tile<T, false>(problem, tile, out, sink, scratch);
-}
-
-template <class T>
-void pursue_incomplete(const GreedyProblem<T>& problem, const Tile<T>& tile, const Output<T>& out, SparseSink<T>* sink,
-                       Scratch& scratch) {
-  if constexpr (sizeof(T) == sizeof(double)) {
-    if (problem.screening != nullptr) return pursue_masked_screened(problem, tile, out, sink, scratch);
-  }
-  pursue_masked<T>(problem, tile, out, sink, scratch);
-}
-
-template <class T>
-void greedy(const GreedyProblem<T>& problem, const Tile<T>& tile, const Output<T>& out, SparseSink<T>* sink,
-            void* block) {
-  Scratch scratch(block);
-  if (tile.missing == nullptr) return pursue_complete(problem, tile, out, sink, scratch, problem.order_recursive);
-  pursue_incomplete(problem, tile, out, sink, scratch);
-}
-
-template <class T>
-TileSize greedy_tile(const GreedyProblem<T>& problem, bool masked) {
-  Scratch scratch(nullptr);
-  // An empty tile only takes its memory.
-  if (masked) pursue_incomplete<T>(problem, {}, {}, nullptr, scratch);
-  else pursue_complete<T>(problem, {}, {}, nullptr, scratch, true);
-  return {masked ? masked_tile_rows(problem) : usual_tile_rows, scratch.used()};
-}
 
 }  // namespace
 }  // namespace sparsight

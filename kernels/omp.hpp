@@ -44,16 +44,21 @@ void solve_codes(const GreedyState<T>& s, std::int64_t k, std::int64_t count) {
   }
 }
 
-// Forms v_n, updates correlations (and the atoms' norms outside the span), and chooses the next atom.
-// `fixed_n` is n where it is known to the compiler, else -1.
-template <class T, bool order_recursive, int fixed_n>
+// What the correlations are judged by: nothing, as all atoms have unit norm; the norms that they start with, where
+// those differ; or the norms of their parts outside the span, which are then kept up to date.
+enum class Measure { none, first_norms, present_norms };
+
+// Forms v_n, updates correlations (and norms), and chooses the next atom. `fixed_n` is n where it is known to the
+// compiler, else -1.
+template <class T, Measure measure, int fixed_n>
 std::int64_t project_out(const T* gram_row, const T* lower, std::int64_t given_n, T target, std::int64_t padded_atoms,
                          T* directions, T* correlation, const T* outside_before, T* outside) {
   constexpr int L = Lanes<T>::count;
   const std::int64_t n = fixed_n >= 0 ? fixed_n : given_n;
   const T scale = T(1) / lower[n];
   T* direction = directions + n * padded_atoms;
-  Candidates<T, order_recursive> best;
+  constexpr bool divided = measure != Measure::none;
+  Candidates<T, divided> best;
   for (std::int64_t i = 0; i < padded_atoms; i += 4 * L) {
     Vector<T> v[4], a[4], w[4] = {};
 #pragma GCC unroll 4
@@ -72,27 +77,28 @@ std::int64_t project_out(const T* gram_row, const T* lower, std::int64_t given_n
       store(direction + at, v[u]);
       a[u] = load(correlation + at) - target * v[u];
       store(correlation + at, a[u]);
-      if (order_recursive) {
-        w[u] = load(outside_before + at) - v[u] * v[u];
+      if (divided) w[u] = load(outside_before + at);
+      if (measure == Measure::present_norms) {
+        w[u] -= v[u] * v[u];
         store(outside + at, w[u]);
       }
     }
-    best.challenge(best_of_four<T, order_recursive>(a, w, i));
+    best.challenge(best_of_four<T, divided>(a, w, i));
   }
   return best.best();
 }
 
 // The first steps, of which most patches need no more, with their inner loop unrolled.
-template <class T, bool order_recursive>
+template <class T, Measure measure>
 SPARSIGHT_INLINE auto projection_step(std::int64_t n) {
   switch (n) {
-    case 0: return project_out<T, order_recursive, 0>;
-    case 1: return project_out<T, order_recursive, 1>;
-    case 2: return project_out<T, order_recursive, 2>;
-    case 3: return project_out<T, order_recursive, 3>;
-    case 4: return project_out<T, order_recursive, 4>;
-    case 5: return project_out<T, order_recursive, 5>;
-    default: return project_out<T, order_recursive, -1>;
+    case 0: return project_out<T, measure, 0>;
+    case 1: return project_out<T, measure, 1>;
+    case 2: return project_out<T, measure, 2>;
+    case 3: return project_out<T, measure, 3>;
+    case 4: return project_out<T, measure, 4>;
+    case 5: return project_out<T, measure, 5>;
+    default: return project_out<T, measure, -1>;
   }
 }
 
@@ -140,8 +146,9 @@ class Pursuit {
     ++count_;
     if (within_tolerance() || count_ == k) return false;
     const T* outside_before = count_ == 1 ? d_.squared_norms : outside_;
-    atom_ = projection_step<T, order_recursive>(count_ - 1)(d_.gram + atom_ * padded, lower, count_ - 1, target, padded,
-                                                            directions_, correlation_, outside_before, outside_);
+    constexpr Measure measure = order_recursive ? Measure::present_norms : Measure::none;
+    atom_ = projection_step<T, measure>(count_ - 1)(d_.gram + atom_ * padded, lower, count_ - 1, target, padded,
+                                                    directions_, correlation_, outside_before, outside_);
     prefetch_gram();
     return true;
   }

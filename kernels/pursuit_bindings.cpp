@@ -22,15 +22,18 @@ nb::tuple matching_pursuit(const Matrix<T>& patches, const Matrix<T>& dictionary
   const PreparedDictionary<T> prepared(dictionary, true, true, bool(missing));
   // Where the number of non-zeros alone ends a pursuit, atoms can be chosen in single precision (screened_omp.hpp).
   std::optional<PreparedDictionary<float>> single;
-  if constexpr (std::is_same_v<T, double>) {
-    if (tolerance < 0) {
+  const Dictionary<float>* screening = nullptr;
+  if (tolerance < 0) {
+    if constexpr (std::is_same_v<T, double>) {
       const std::size_t n_values = dictionary.shape(0) * dictionary.shape(1);
       std::vector<float> atoms(prepared.view().atoms, prepared.view().atoms + n_values);
       single.emplace(atoms.data(), dictionary.shape(0), dictionary.shape(1), true, true, bool(missing));
+      screening = &single->view();
+    } else {
+      screening = &prepared.view();
     }
   }
-  const GreedyProblem<T> problem = {prepared.view(), max_nonzero, T(tolerance), order_recursive,
-                                    single ? &single->view() : nullptr};
+  const GreedyProblem<T> problem = {prepared.view(), max_nonzero, T(tolerance), order_recursive, screening};
   Results<T> results(patches.shape(0), dictionary.shape(0), output, groups, false);
   code_batch(
       patches, missing, max_nonzero, n_threads, results, [&](bool masked) { return k.greedy_tile(problem, masked); },

@@ -17,12 +17,17 @@ namespace {
 // about 1e-7 of the norm, could then change the choice between atoms that differ by more than 1e-4.
 constexpr float least_screened_correlation = 1e-3f;
 
-// To single precision, at unit norm so that nothing overflows or vanishes.
-SPARSIGHT_INLINE void to_single(const double* patch, std::int64_t n, float* out) {
-  const double norm = square_root(dot(patch, patch, n));
+// To single precision, at unit norm so that nothing overflows or vanishes. Returns the squared norm.
+SPARSIGHT_INLINE double to_single(const double* patch, std::int64_t n, float* out) {
+  const double energy = dot(patch, patch, n), norm = square_root(energy);
   const double scale = norm > 0 ? 1 / norm : 0;
   for (std::int64_t p = 0; p < n; ++p) out[p] = static_cast<float>(scale * patch[p]);
+  return energy;
 }
+
+// A squared residual norm that follows from that of the patch and what its codes explain has lost digits where it is
+// below this part of the patch's.
+constexpr double least_difference = 1.0 / 1024;
 
 template <bool order_recursive>
 class ScreenedTile {
@@ -53,7 +58,8 @@ class ScreenedTile {
       }
       std::int32_t* support = support_ + i * k_;
       double* codes = codes_ + i * k_;
-      const double squared = squared_residual(d_, patch, support, codes, k_);
+      double squared = energy_[i] - explained_[i];
+      if (!(squared > least_difference * energy_[i])) squared = squared_residual(d_, patch, support, codes, k_);
       emit(d_, tile.rows[i], support, codes, k_, square_root(squared), out, sink);
     }
   }
@@ -69,7 +75,8 @@ class ScreenedTile {
   void choose(const Tile<double>& tile) {
     const std::int64_t features = d_.n_features, padded = single_.padded_atoms;
     const std::int64_t rows = round_up(tile.count, block_rows);
-    for (std::int64_t i = 0; i < tile.count; ++i) to_single(patch_of(tile, i), features, patches_ + i * features);
+    for (std::int64_t i = 0; i < tile.count; ++i)
+      energy_[i] = to_single(patch_of(tile, i), features, patches_ + i * features);
     for (std::int64_t p = tile.count * features; p < rows * features; ++p) patches_[p] = 0;
     product(patches_, rows, single_.panels, padded, features, correlations_);
     pursue_in_pairs(
@@ -96,6 +103,7 @@ class ScreenedTile {
       refit_.solve();
       for (int lane = 0; lane < filled; ++lane) {
         settled_[patch_in[lane]] = refit_.independent(lane);
+        explained_[patch_in[lane]] = refit_.explained(lane);
         refit_.codes_of(lane, codes_ + patch_in[lane] * k_);
       }
       filled = 0;
@@ -121,7 +129,8 @@ class ScreenedTile {
   float *patches_, *correlations_;
   std::int32_t* support_;
   double *codes_, *exact_;
-  bool settled_[usual_tile_rows];  // whether single precision has not misled
+  double energy_[usual_tile_rows], explained_[usual_tile_rows];  // squared norm of a patch, and its codes' part of it
+  bool settled_[usual_tile_rows];                                // whether single precision has not misled
 };
 
 template <bool order_recursive>

@@ -11,6 +11,58 @@ namespace {
 constexpr std::int64_t usual_tile_rows = 48;
 static_assert(usual_tile_rows % block_rows == 0, "a tile is a whole number of register blocks");
 
+// Which of up to 64 values are observed: a bit each, the first one lowest.
+SPARSIGHT_INLINE std::uint64_t observed_word(const std::uint8_t* missing, std::int64_t n) {
+  std::uint64_t bits = 0;
+  std::int64_t p = 0;
+  for (; p + 8 <= n; p += 8) {
+    std::uint64_t eight;
+    __builtin_memcpy(&eight, missing + p, 8);
+    bits |= (eight * 0x0102040810204080u) >> 56 << p;  // gathers the lowest bits of eight bytes
+  }
+  for (; p < n; ++p) bits |= std::uint64_t(missing[p]) << p;
+  return ~bits & (~std::uint64_t(0) >> (64 - n));
+}
+
+// All bits of the lanes whose bits are set.
+template <class T>
+SPARSIGHT_INLINE typename Lanes<T>::Index lanes_of(std::uint64_t bits) {
+  using Integer = typename Lanes<T>::Integer;
+  const typename Lanes<T>::Index own = Integer(1) << lane_numbers<T>();
+  return ((typename Lanes<T>::Index{} + static_cast<Integer>(bits)) & own) == own;
+}
+
+// Copies a patch with zeros where it is not observed, whatever stands there.
+template <class T>
+void keep_observed(const T* patch, const std::uint8_t* missing, std::int64_t n_features, T* values) {
+  constexpr int L = Lanes<T>::count;
+  using Index = typename Lanes<T>::Index;
+  for (std::int64_t first = 0; first < n_features; first += 64) {
+    const std::int64_t n = n_features - first < 64 ? n_features - first : 64;
+    const std::uint64_t bits = observed_word(missing + first, n);
+    const T* from = patch + first;
+    T* to = values + first;
+    std::int64_t p = 0;
+    for (; p + L <= n; p += L) store(to + p, (Vector<T>)((Index)load(from + p) & lanes_of<T>(bits >> p)));
+    for (; p < n; ++p) to[p] = bits >> p & 1 ? from[p] : T(0);
+  }
+}
+
+// 1 where a value is observed, else 0.
+template <class T>
+void mark_observed(const std::uint8_t* missing, std::int64_t n_features, T* observed) {
+  constexpr int L = Lanes<T>::count;
+  using Index = typename Lanes<T>::Index;
+  for (std::int64_t first = 0; first < n_features; first += 64) {
+    const std::int64_t n = n_features - first < 64 ? n_features - first : 64;
+    const std::uint64_t bits = observed_word(missing + first, n);
+    T* to = observed + first;
+    std::int64_t p = 0;
+    for (; p + L <= n; p += L) store(to + p, (Vector<T>)((Index)(Vector<T>{} + T(1)) & lanes_of<T>(bits >> p)));
+    for (; p < n; ++p) to[p] = bits >> p & 1 ? T(1) : T(0);
+  }
+}
+
 // Copies the tile's patches, zero where not observed, and pads it with zero rows to whole register blocks.
 template <class T>
 void load_tile(const Tile<T>& tile, std::int64_t n_features, T* out) {
@@ -20,8 +72,7 @@ void load_tile(const Tile<T>& tile, std::int64_t n_features, T* out) {
     if (tile.missing == nullptr) {
       __builtin_memcpy(row, patch, static_cast<std::size_t>(n_features) * sizeof(T));
     } else {
-      const std::uint8_t* missing = tile.missing + tile.rows[i] * n_features;
-      for (std::int64_t p = 0; p < n_features; ++p) row[p] = missing[p] ? T(0) : patch[p];
+      keep_observed(patch, tile.missing + tile.rows[i] * n_features, n_features, row);
     }
   }
   const std::int64_t used = tile.count * n_features;

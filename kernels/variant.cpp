@@ -4,9 +4,8 @@
 // function with external linkage would be merged by the linker across variants, and an older processor
 // could then be handed the AVX-512 copy. The build checks this (check_symbols.cmake).
 #include "convex.hpp"
+#include "greedy.hpp"
 #include "ksvd.hpp"
-#include "masked_omp.hpp"
-#include "omp.hpp"
 #include "pooling.hpp"
 #include "statistics.hpp"
 #include "table.hpp"

@@ -285,35 +285,59 @@ def test_inputs_are_left_alone(sparse_problem):
         np.testing.assert_array_equal(before, after)
 
 
-@pytest.mark.parametrize("rule", ["orthogonal", "order-recursive"])
+@pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("scale", [1e-100, 1.0, 1e100])
-def test_atoms_chosen_in_single_precision_are_those_of_double_precision(rule, scale):
+@pytest.mark.parametrize("shape", [(60, 24), (300, 99)])
+@pytest.mark.parametrize("missing", [0.0, 0.4])
+def test_atoms_chosen_in_single_precision_are_those_of_double_precision(rule, scale, shape, missing):
     rng = np.random.default_rng(5)
-    dictionary = rng.standard_normal((60, 24))
-    patches = rng.standard_normal((300, 24)) * scale
+    dictionary = rng.standard_normal(shape)
+    patches = rng.standard_normal((300, shape[1])) * scale
     patches[0] = 0
+    mask = rng.random(patches.shape) < missing if missing else None
+    options = {"n_nonzero_coefs": 6, "rule": rule, "mask": mask}
     # A tolerance that is never met keeps the whole pursuit in double precision.
-    by_number = orthogonal_matching_pursuit(patches, dictionary, n_nonzero_coefs=6, rule=rule)
-    by_both = orthogonal_matching_pursuit(patches, dictionary, n_nonzero_coefs=6, tolerance=0.0, rule=rule)
+    by_number = orthogonal_matching_pursuit(patches, dictionary, **options)
+    by_both = orthogonal_matching_pursuit(patches, dictionary, tolerance=0.0, **options)
     assert np.array_equal(by_number.codes != 0, by_both.codes != 0)
     np.testing.assert_allclose(by_number.codes, by_both.codes, rtol=1e-9, atol=1e-12 * scale)
+    np.testing.assert_allclose(by_number.residual_norm, by_both.residual_norm, rtol=1e-9)
 
 
-def test_exactly_sparse_patches_are_coded_to_double_precision():
+@pytest.mark.parametrize("missing", [0.0, 0.2])
+@pytest.mark.parametrize("n_nonzero", [2, 12])
+def test_exactly_sparse_patches_are_coded_to_double_precision(missing, n_nonzero):
     rng = np.random.default_rng(6)
     dictionary = rng.standard_normal((40, 24))
-    codes = np.where(rng.random((200, 40)) < 0.05, rng.standard_normal((200, 40)), 0)
+    codes = np.zeros((200, 40))
+    for row in codes:
+        row[rng.choice(40, 2, replace=False)] = rng.uniform(0.5, 1, 2)
     patches = codes @ dictionary
-    coding = orthogonal_matching_pursuit(patches, dictionary, n_nonzero_coefs=12)
+    mask = rng.random(patches.shape) < missing if missing else None
+    coding = orthogonal_matching_pursuit(patches, dictionary, mask=mask, n_nonzero_coefs=n_nonzero)
     assert np.median(coding.residual_norm) < 1e-13
 
 
-def test_nearly_dependent_atoms_are_told_apart_in_double_precision():
+def test_codes_of_masked_float32_patches_have_the_precision_of_their_values(rng):
+    dictionary = rng.standard_normal((40, 24)).astype(np.float32)
+    patches = rng.standard_normal((100, 24)).astype(np.float32)
+    mask = rng.random(patches.shape) < 0.3
+    coding = orthogonal_matching_pursuit(patches, dictionary, mask=mask, n_nonzero_coefs=10)
+    for code, patch, missing in zip(coding.codes, patches, mask, strict=True):
+        chosen = np.flatnonzero(code)
+        seen = dictionary[chosen][:, ~missing].astype(float)
+        best = np.linalg.lstsq(seen.T, patch[~missing].astype(float))[0]
+        np.testing.assert_allclose(code[chosen], best, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_nearly_dependent_atoms_are_told_apart_in_double_precision(missing):
     rng = np.random.default_rng(7)
     atom = rng.standard_normal(24)
     dictionary = np.stack([atom, atom + 1e-6 * rng.standard_normal(24)])
     patches = rng.standard_normal((50, 2)) @ dictionary
-    coding = orthogonal_matching_pursuit(patches, dictionary, n_nonzero_coefs=2)
+    mask = rng.random(patches.shape) < missing if missing else None
+    coding = orthogonal_matching_pursuit(patches, dictionary, mask=mask, n_nonzero_coefs=2)
     assert coding.residual_norm.max() < 1e-8  # one atom alone leaves about 1e-6
 
 

@@ -68,4 +68,6 @@ def test_an_instruction_set_that_is_not_there_is_refused():
 
 def test_the_best_instruction_set_is_in_use():
     if "SPARSIGHT_INSTRUCTION_SET" not in os.environ:
-        assert _kernels.instruction_set() == _kernels.available_instruction_sets()[-1]
+        # The widest vectors, but for a processor that works on them in halves.
+        assert _kernels.instruction_set() in _kernels.available_instruction_sets()[-2:]
+        assert _kernels.instruction_set() != "baseline" or len(_kernels.available_instruction_sets()) == 1
