@@ -79,6 +79,15 @@ def test_empty_patches_are_coded_like_others_when_told_so():
     assert np.array_equal(restored.score(half_empty(9)), score)
 
 
+@pytest.mark.parametrize("empty_is_normal", [None, False])
+def test_a_detector_can_be_told_how_to_take_empty_patches(empty_is_normal, tmp_path):
+    good = [half_empty(seed).pixels.clip(0, 255).astype(np.uint8) for seed in range(3)]
+    detector = AnomalyDetector(method="all-in-one", empty_is_normal=empty_is_normal, **SMALL)
+    detector.fit(good).save(tmp_path / "model")
+    scores = AnomalyDetector.load(tmp_path / "model").score_map(good[0])
+    assert (scores[:, :40] > 0).any() == (empty_is_normal is False)
+
+
 def test_oracle_is_trained_at_the_scale_that_is_named():
     good = [texture(seed) for seed in range(3)]
     far = texture(9, scale=0.5)

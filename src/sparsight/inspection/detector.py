@@ -41,6 +41,7 @@ _PASSED_ON = (
     "scales",
     "match_noise",
     "unit_norm",
+    "empty_is_normal",
     "defects",
 )
 
@@ -52,7 +53,7 @@ class AnomalyDetector(TrainedDetector, BaseEstimator):
     ----------
     method : str
         "universal" asks whether brightness, roughness and sparse codes around a pixel are more likely on a
-        good image or on any odd thing, at two sizes or three; scores are standard normal on good images, so that 3 is
+        good image or on any odd thing, at two sizes or three; scores are seldom above 1 on good images, so that 3 is
         rare and 10 does not happen. "reconstruction" is the HACARUS article's: what a deliberately weak
         dictionary cannot rebuild is anomalous; scores are grey levels. The others are those of ICIP 2016,
         section 4, which judge the summands of each patch's sparse code and put them to a majority vote. For
@@ -79,6 +80,9 @@ class AnomalyDetector(TrainedDetector, BaseEstimator):
     unit_norm : bool, optional
         Whether the methods of ICIP 2016 scale patches to unit norm before coding them (so by default), or
         code them as they are (as that article does).
+    empty_is_normal : bool, optional
+        Whether the methods of ICIP 2016 take patches of empty ground for normal where good images have such (so by
+        default), or judge the noise in them like any other patch (as that article does).
     defects : str or sequence of {"bright", "dark", "rough", "smooth"}, optional
         What is known of the defects, for "universal": it then looks for these first, and for all else less.
         See `fit` for how to show it some instead.
@@ -145,6 +149,7 @@ class AnomalyDetector(TrainedDetector, BaseEstimator):
         scales: Sequence[float] | None = None,
         match_noise: bool | None = None,
         unit_norm: bool | None = None,
+        empty_is_normal: bool | None = None,
         defects: str | Sequence[str] | None = None,
         false_alarm_rate: float = 0.001,
         image_false_alarm_rate: float | None = None,
@@ -161,6 +166,7 @@ class AnomalyDetector(TrainedDetector, BaseEstimator):
         self.scales = scales
         self.match_noise = match_noise
         self.unit_norm = unit_norm
+        self.empty_is_normal = empty_is_normal
         self.defects = defects
         self.false_alarm_rate = false_alarm_rate
         self.image_false_alarm_rate = image_false_alarm_rate
