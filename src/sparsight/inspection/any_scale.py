@@ -146,7 +146,7 @@ class AnyScaleScorer(LikelihoodScorer):
                 less._learn_steps(training, random_state, self, n_separate)
                 features = [self._training_features(copied) for copied in copies]
                 yield [
-                    self._to_pixels(copied, less._scores_of_whole(here)[1])
+                    self._to_pixels(copied, self._shared(less._scores_of_whole(here)[1]))
                     for copied, here in zip(copies, features, strict=True)
                 ]
             else:
@@ -174,10 +174,10 @@ class AnyScaleScorer(LikelihoodScorer):
             scale = self._range.within(known.magnification)
             strips = [self._at_scale(strip, scale) for strip in self._strips(image)]
             scores = _compared(np.concatenate(strips), known.typical_score)
-        score_map = self._to_pixels(image, scores)
-        if self.anchors is None:
-            return score_map
-        return self.anchors.apply(score_map, self._range.share_of_way(scale))
+        shared = self._shared(scores)
+        if self.anchors is not None:
+            shared = self.anchors.apply(shared, self._range.share_of_way(scale))
+        return self._to_pixels(image, shared)
 
     def surveyed(self, image: Observed) -> Observed:
         """The image with the scale that it is judged at, and with its typical score."""

@@ -216,7 +216,7 @@ class LikelihoodScorer(LocalScores):
             if known and n_separate > ENOUGH_TO_KEEP_DICTIONARIES:
                 ratio = self._learned(training, random_state, n_separate, whole=self.ratio)
                 yield [
-                    self._to_pixels(image, self._judged(ratio, self._training_features(image)))
+                    self._to_pixels(image, self._shared(self._judged(ratio, self._training_features(image))))
                     for image in held_out
                 ]
             else:
@@ -226,7 +226,7 @@ class LikelihoodScorer(LocalScores):
     def score(self, image: Observed) -> NDArray[np.float32]:
         """Score map: seldom above 1 on good images, larger where less likely; NaN where not observed."""
         strips = [self._judged(self.ratio, features) for features in self._strips(image)]
-        return self._to_pixels(image, np.concatenate(strips))
+        return self._to_pixels(image, self._shared(np.concatenate(strips)))
 
     def explain(self, image: Observed, place: tuple[int, int]) -> Explanation:
         """Which features, at which of the sizes, make the surroundings of a place unusual."""
@@ -293,9 +293,12 @@ class LikelihoodScorer(LocalScores):
             placed = [interpolate(values, where, (down[rows], across)) for values, where in coarse]
             yield np.concatenate([full.measure(image, rows), *placed], axis=-1)
 
+    def _shared(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores of positions, shape (rows, columns), that share their evidence with their neighbours."""
+        return shared_evidence(scores, self._shared_over)
+
     def _to_pixels(self, image: Observed, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         down, across = (np.arange(length, dtype=np.float64) for length in image.pixels.shape[:2])
-        scores = shared_evidence(scores, self._shared_over)
         score = interpolate(scores, centres(self.levels[0].grid(image)), (down, across))
         if image.mask is not None:
             score[image.mask] = np.nan
