@@ -82,7 +82,7 @@ def test_what_is_explained_is_what_was_scored(detector, place):
     """A part of the image does for the features of a place, even at its border."""
     scorer = detector.scorer_
     image = Observed(texture(9).astype(np.float32))
-    part, (top, left) = image.around(place, scorer.reach, 8)
+    part, (top, left) = image.around(place, scorer.extents.reach, 8)
     grid, whole = scorer.levels[0].grid(part), np.concatenate(list(scorer._strips(image)))
     row = np.argmin(np.abs(grid.rows + 3.5 - place[0] + top))
     column = np.argmin(np.abs(grid.columns + 3.5 - place[1] + left))

@@ -178,7 +178,7 @@ def test_what_is_explained_is_what_was_scored_at_all_three_sizes():
     whole = np.concatenate(list(scorer._strips(images[0])))
     every = scorer.levels[0].grid(images[0])
     for place in ((0, 0), (751, 879), (333, 402)):
-        part, (top, left) = images[0].around(place, scorer.reach, scorer.shrinkage * scorer.stride)
+        part, (top, left) = images[0].around(place, scorer.extents.reach, scorer.extents.step)
         grid = scorer.levels[0].grid(part)
         row = int(np.argmin(np.abs(grid.rows + 3.5 - place[0] + top)))
         column = int(np.argmin(np.abs(grid.columns + 3.5 - place[1] + left)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from math import hypot
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -15,9 +14,10 @@ from sparsight.errors import ParameterError
 from sparsight.inspection.directed import Direction, Example, declared_weights, learned_weights
 from sparsight.inspection.explained_features import explain_features
 from sparsight.inspection.explanations import Explanation
+from sparsight.inspection.extents import Extents
 from sparsight.inspection.halving import halvings
 from sparsight.inspection.likelihood_ratio import LikelihoodRatio
-from sparsight.inspection.neighbourhoods import radius, shared_evidence
+from sparsight.inspection.neighbourhoods import shared_evidence
 from sparsight.inspection.normal_scores import NormalScores
 from sparsight.inspection.pooled_features import PooledFeatures, some_vectors
 from sparsight.inspection.positions import centres, interpolate
@@ -28,8 +28,6 @@ _LEVELS = ("full", "half", "quarter")
 _POSITIONS_TO_LEARN_FROM = 10_000
 ENOUGH_TO_KEEP_DICTIONARIES = 2_000
 _LEAST_SEPARATE = 100
-# Standard deviation, in patches, of the neighbourhood that shares its evidence.
-_SHARED_OVER = 0.75
 
 
 @dataclass
@@ -71,45 +69,24 @@ class LikelihoodScorer(LocalScores):
         ]
 
     @property
+    def extents(self) -> Extents:
+        """How far features and scores see."""
+        return Extents(self.patch_size, self.stride, self.levels[0].smoothing, len(self.levels))
+
+    @property
     def resolution(self) -> int:
         """Extent, in pixels, of what a score depends on for the most part."""
-        return round(self.patch_size + 4 * hypot(self.levels[0].smoothing, self._shared_over * self.stride))
-
-    @property
-    def _shared_over(self) -> float:
-        """Standard deviation, in positions, of the neighbourhood that shares its evidence."""
-        return _SHARED_OVER * self.patch_size / self.stride
-
-    @property
-    def _extent_of_features(self) -> int:
-        """Extent, in pixels, of what the features of a position depend on for the most part."""
-        return round(self.patch_size + 4 * self.levels[0].smoothing)
+        return self.extents.score
 
     @property
     def blur(self) -> int:
         """Distance, in pixels, at which a strong anomaly still raises the score."""
-        return self._extent_of_features * len(self.levels) // 2 + self.patch_size
-
-    @property
-    def shrinkage(self) -> int:
-        """Size of the image over the smallest that is looked at."""
-        return 1 << (len(self.levels) - 1)
-
-    @property
-    def reach(self) -> int:
-        """How far, in pixels, the features around a pixel can see, as a multiple of every stride."""
-        # At the smallest size: half of a patch, the positions averaged, what shrinking blurs, and a step each where the
-        # last position is shifted inwards and between positions; at full size, a step between pixels.
-        step = self.shrinkage * self.stride
-        seen = self.shrinkage * (self.patch_size // 2 + self.levels[-1].spread + 2) + 2 * step + self.stride
-        return -(-seen // step) * step
+        return self.extents.blur
 
     @property
     def margin(self) -> int:
-        """How far, in pixels, a score can see: as far as the features of the neighbours that it is shared with."""
-        step = self.shrinkage * self.stride
-        shared = radius(self._shared_over) * self.stride
-        return self.reach + -(-shared // step) * step
+        """How far, in pixels, a score can see."""
+        return self.extents.margin
 
     def fit(self, images: Sequence[Observed], random_state: np.random.RandomState) -> LikelihoodScorer:
         """Learn dictionaries and densities from normal images."""
@@ -230,11 +207,11 @@ class LikelihoodScorer(LocalScores):
 
     def explain(self, image: Observed, place: tuple[int, int]) -> Explanation:
         """Which features, at which of the sizes, make the surroundings of a place unusual."""
-        part, (top, left) = image.around(place, self.reach, self.shrinkage * self.stride)
+        part, (top, left) = image.around(place, self.extents.reach, self.extents.step)
         down, across = centres(self.levels[0].grid(part))
         at = int(np.argmin(np.abs(down - place[0] + top))), int(np.argmin(np.abs(across - place[1] + left)))
         features, ratio, judged_at = self._judged_by(part, at)
-        window, corner = image.window(place, 2 * self._extent_of_features)
+        window, corner = image.window(place, 2 * self.extents.features)
         return explain_features(features, ratio, self.levels, window, corner, judged_at)
 
     def _judged_by(
@@ -269,7 +246,7 @@ class LikelihoodScorer(LocalScores):
 
     def _n_separate(self, images: Sequence[Observed]) -> float:
         """How many positions whose features have nothing in common there is room for."""
-        return sum(image.n_observed for image in images) / self._extent_of_features**2
+        return sum(image.n_observed for image in images) / self.extents.features**2
 
     def _training_features(self, image: Observed) -> NDArray[np.float32]:
         measured = self._learning.measured
@@ -295,7 +272,7 @@ class LikelihoodScorer(LocalScores):
 
     def _shared(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scores of positions, shape (rows, columns), that share their evidence with their neighbours."""
-        return shared_evidence(scores, self._shared_over)
+        return shared_evidence(scores, self.extents.shared_over)
 
     def _to_pixels(self, image: Observed, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         down, across = (np.arange(length, dtype=np.float64) for length in image.pixels.shape[:2])

@@ -110,11 +110,6 @@ class PooledFeatures:
         return self
 
     @property
-    def spread(self) -> int:
-        """How far, in pixels, the positions lie that features are averaged over."""
-        return radius(self.smoothing / self.stride) * self.stride
-
-    @property
     def n_derived(self) -> int:
         """Features other than the means."""
         return 3 + len(self._bands)
