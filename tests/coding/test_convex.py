@@ -25,6 +25,7 @@ PENALTIES = {
     "weighted": dict(penalty=0.2, weights=np.linspace(0.5, 2, 50)),
     "positive": dict(penalty=0.2, positive=True),
     "small": dict(penalty=0.002),
+    "so large that codes are zero": dict(penalty=50.0),
     "group lasso": dict(penalty=0.0, group_penalty=0.2, groups=GROUPS),
     "small group lasso": dict(penalty=0.0, group_penalty=0.01, groups=GROUPS),
     "sparse group": dict(penalty=0.1, group_penalty=0.15, groups=GROUPS),
