@@ -1,6 +1,7 @@
 // A batch of patches coded tile by tile: what all coders have in common.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -31,18 +32,21 @@ void check_shapes(const Matrix<T>& patches, const Matrix<T>& dictionary, const M
           "patches and mask differ in shape");
 }
 
+// Multiplications of atoms with atoms that keep a thread busy for longer than it takes to start it.
+constexpr std::int64_t products_of_a_thread = 1'000'000;
+
 // The caller's dictionary in the form the kernels want, and the memory that holds it.
 template <class T>
 class PreparedDictionary {
  public:
   // `unit_norm`: atoms are normalised and `scale` undoes it; zero atoms stay zero. `order`: the caller's numbers
   // of the atoms in the order in which the kernels are to see them; empty for that of the caller.
-  PreparedDictionary(const Matrix<T>& atoms, bool unit_norm, bool with_gram, bool with_squares,
+  PreparedDictionary(const Matrix<T>& atoms, bool unit_norm, bool with_gram, bool with_squares, int n_threads,
                      std::vector<std::int32_t> order = {})
-      : PreparedDictionary(atoms.data(), atoms.shape(0), atoms.shape(1), unit_norm, with_gram, with_squares,
+      : PreparedDictionary(atoms.data(), atoms.shape(0), atoms.shape(1), unit_norm, with_gram, with_squares, n_threads,
                            std::move(order)) {}
   PreparedDictionary(const T* atoms, std::size_t n_atoms, std::size_t n_features, bool unit_norm, bool with_gram,
-                     bool with_squares, std::vector<std::int32_t> order = {})
+                     bool with_squares, int n_threads, std::vector<std::int32_t> order = {})
       : names_(std::move(order)) {
     const Kernels<T>& k = kernels_for<T>();
     const std::size_t padded = (n_atoms + k.atom_padding - 1) / k.atom_padding * k.atom_padding;
@@ -70,7 +74,9 @@ class PreparedDictionary {
              squared_panels_.get(), nullptr};
     if (with_gram) {
       gram_.reset(new T[padded * padded]);
-      k.gram(view_, gram_.get());
+      const std::int64_t worthwhile = std::int64_t(padded * padded / 2 * n_features) / products_of_a_thread;
+      for_each_task(std::int64_t(padded) / k.panel_width, int(std::min<std::int64_t>(n_threads, worthwhile)), 0,
+                    [&](std::int64_t panel, void*) { k.gram_panel(view_, panel, gram_.get()); });
       view_.gram = gram_.get();
     }
   }

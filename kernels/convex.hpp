@@ -37,6 +37,10 @@ class ConvexSearch {
   // is needed. False when the patch is done.
   template <class Products, class SquaredResidual>
   bool step(const T* correlations, const Products& products, const SquaredResidual& squared_residual) {
+    if (set.full() && set.size < p_.dictionary.n_atoms) {  // else there would be no room for an atom that is needed
+      set.keep_used();
+      penalty_.resume(set, products);
+    }
     for (std::int64_t k = 0; k < set.size; ++k) set.gradient[k] = correlations[set.atoms[k]];
     const bool grown = penalty_.screen(correlations, set);
     if (!grown) {

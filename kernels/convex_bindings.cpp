@@ -47,7 +47,7 @@ nb::tuple convex_coding(const Matrix<T>& patches, const Matrix<T>& dictionary, c
   GroupOrder sorted;
   if (grouped) sorted = sort_by_group(*groups, group_thresholds->shape(0));
   // A group's norm ties the scales of its atoms together; without groups every atom may have unit norm.
-  const PreparedDictionary<T> prepared(dictionary, !grouped, true, false, sorted.order);
+  const PreparedDictionary<T> prepared(dictionary, !grouped, true, false, n_threads, sorted.order);
   const Dictionary<T>& d = prepared.view();
   std::vector<T> scaled(d.padded_atoms, T(1)), inverse(d.padded_atoms, T(1)), group_scaled;
   std::vector<std::int32_t> group_of_atom(grouped ? d.padded_atoms : 0, 0);

@@ -72,23 +72,29 @@ void product(const T* a, std::int64_t n_rows, const T* panels, std::int64_t padd
       multiply_block(a + row * n_features, panels, n_features, c + row * padded_atoms + first, padded_atoms);
 }
 
-// Products of all atoms with each other: panel by panel those with the atoms from the panel on, and the rest from
-// their mirror images. The last register block overlaps the one before it where the atoms are no multiple of its height.
+// Products of the atoms of a panel with all atoms from that panel on, and their mirror images. No two panels write to
+// the same place, so they can be done at once. The last register block overlaps the one before it where the atoms are
+// no multiple of its height.
 template <class T>
-void gram_matrix(const Dictionary<T>& d, T* gram) {
+void gram_panel(const Dictionary<T>& d, std::int64_t which, T* gram) {
   static_assert(atom_padding<T> >= block_rows, "the padded atoms fill at least one register block");
   constexpr std::int64_t W = panel_width<T>;
-  const std::int64_t n = d.padded_atoms;
-  for (std::int64_t first = 0; first < n; first += W) {
-    const T* panel = d.panels + first * d.n_features;
-    for (std::int64_t row = first;; row += block_rows) {
-      if (row + block_rows > n) row = n - block_rows;
+  const std::int64_t n = d.padded_atoms, first = which * W;
+  const T* panel = d.panels + first * d.n_features;
+  for (std::int64_t row = first; row < n; row += block_rows) {
+    row = row + block_rows <= n ? row : n - block_rows;
+    if (row >= first) {
       multiply_block(d.atoms + row * d.n_features, panel, d.n_features, gram + row * n + first, n);
-      if (row + block_rows == n) break;
+      continue;
     }
-    for (std::int64_t row = 0; row < first; ++row)
-      for (std::int64_t i = first; i < first + W; ++i) gram[row * n + i] = gram[i * n + row];
+    // The block is higher than what is left of the Gram matrix; its upper part belongs to the panels before.
+    T block[block_rows * W];
+    multiply_block(d.atoms + row * d.n_features, panel, d.n_features, block, W);
+    for (std::int64_t i = first; i < n; ++i)
+      __builtin_memcpy(gram + i * n + first, block + (i - row) * W, W * sizeof(T));
   }
+  for (std::int64_t row = first + W; row < n; ++row)
+    for (std::int64_t i = first; i < first + W; ++i) gram[i * n + row] = gram[row * n + i];
 }
 
 }  // namespace

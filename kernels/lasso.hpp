@@ -49,6 +49,13 @@ class LassoPenalty {
     search_.adopt_thresholds(set);
   }
 
+  // To be called when atoms have left the set.
+  template <class Products>
+  void resume(const WorkingSet<T>& set, const Products& products) {
+    gram_.clear();
+    search_.resume(set, products);
+  }
+
   // Adds atoms whose optimality condition is violated; false if there are none. With `correlations` of all atoms.
   bool screen(const T* correlations, WorkingSet<T>& set) {
     const T largest = largest_ratio(correlations), enough = 1 + p_.tolerance / 4;

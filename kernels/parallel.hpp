@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
-#include <vector>
 
 namespace sparsight {
 
@@ -53,6 +53,34 @@ class WithoutGil {
   std::chrono::steady_clock::time_point last_look_;
 };
 
+// The way to work that several threads do. Where other programs hold the processors, a helper may get its turn only
+// when all is done: it then finds the way closed, and nobody had to wait for it.
+class Entrance {
+ public:
+  // Whether there still is work; if so, the helper has to leave() after it.
+  bool enter() {
+    const std::lock_guard<std::mutex> hold(lock_);
+    if (!closed_) ++n_inside_;
+    return !closed_;
+  }
+  void leave() {
+    const std::lock_guard<std::mutex> hold(lock_);
+    if (--n_inside_ == 0) empty_.notify_all();
+  }
+  // Lets nobody in any more, and returns when all have left.
+  void close() {
+    std::unique_lock<std::mutex> hold(lock_);
+    closed_ = true;
+    empty_.wait(hold, [&] { return n_inside_ == 0; });
+  }
+
+ private:
+  std::mutex lock_;
+  std::condition_variable empty_;
+  int n_inside_ = 0;
+  bool closed_ = false;
+};
+
 // Calls work(task, scratch) for every task in [0, n_tasks), in any order. To be called with the GIL held;
 // it is released while the tasks run. The calling thread takes its share.
 template <class Work>
@@ -83,16 +111,21 @@ void for_each_task(std::int64_t n_tasks, int n_threads, std::size_t scratch_byte
 
   {
     WithoutGil released;
-    std::vector<std::thread> helpers;
+    const auto entrance = std::make_shared<Entrance>();
     try {
-      for (std::int64_t t = 1; t < n_workers; ++t) helpers.emplace_back(run, t, [] {});
+      for (std::int64_t t = 1; t < n_workers; ++t)
+        std::thread([entrance, &run, t] {
+          if (!entrance->enter()) return;
+          run(t, [] {});
+          entrance->leave();
+        }).detach();
     } catch (const std::exception&) {
       // The system gives no more threads: those that run do all the work.
     }
     run(0, [&] {
       if (released.interrupted()) interrupted = stop = true;
     });
-    for (std::thread& helper : helpers) helper.join();
+    entrance->close();
   }
   if (interrupted) throw nanobind::python_error();
   if (failure) std::rethrow_exception(failure);

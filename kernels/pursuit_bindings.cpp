@@ -19,7 +19,7 @@ nb::tuple matching_pursuit(const Matrix<T>& patches, const Matrix<T>& dictionary
   require(max_nonzero > 0 && std::size_t(max_nonzero) <= std::min(dictionary.shape(0), dictionary.shape(1)),
           "max_nonzero: from 1 to the smaller extent of the dictionary");
   const Kernels<T>& k = kernels_for<T>();
-  const PreparedDictionary<T> prepared(dictionary, true, true, bool(missing));
+  const PreparedDictionary<T> prepared(dictionary, true, true, bool(missing), n_threads);
   // Where the number of non-zeros alone ends a pursuit, atoms can be chosen in single precision (screened_omp.hpp).
   std::optional<PreparedDictionary<float>> single;
   const Dictionary<float>* screening = nullptr;
@@ -27,7 +27,8 @@ nb::tuple matching_pursuit(const Matrix<T>& patches, const Matrix<T>& dictionary
     if constexpr (std::is_same_v<T, double>) {
       const std::size_t n_values = dictionary.shape(0) * dictionary.shape(1);
       std::vector<float> atoms(prepared.view().atoms, prepared.view().atoms + n_values);
-      single.emplace(atoms.data(), dictionary.shape(0), dictionary.shape(1), true, true, bool(missing));
+      single.emplace(atoms.data(), dictionary.shape(0), dictionary.shape(1), true, true, bool(missing),
+                     n_threads);
       screening = &single->view();
     } else {
       screening = &prepared.view();

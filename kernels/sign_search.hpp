@@ -78,6 +78,18 @@ class SignSearch {
     publish(set);
   }
 
+  // Begins anew with the codes of the set, whose atoms stand in other places now.
+  template <class Products>
+  void resume(const WorkingSet<T>& set, const Products& products) {
+    clear();
+    extend(set, products);
+    for (std::int64_t k = 0; k < set.size && sound_; ++k) {
+      if (set.codes[k] == 0) continue;
+      sound_ = factorise(set, products, k);
+      if (sound_) append(k, set.codes[k] > 0 ? T(1) : T(-1), set.codes[k]);
+    }
+  }
+
   // ‖Σ λ_k sign_k d_k‖² in the metric of the inverse Gram matrix: how the squared residual norm of the optimum
   // grows with the square of a common factor of the thresholds, as long as the signs last.
   T growth(const WorkingSet<T>& set) const {
@@ -134,12 +146,16 @@ class SignSearch {
       code = exchange(set, k, sign);
       if (!sound_ || !factorise(set, products, k)) return false;
     }
+    append(k, sign, code);
+    return true;
+  }
+
+  void append(std::int64_t k, T sign, T code) {
     order_[n_] = static_cast<std::int32_t>(k);
     put(sign_, n_, sign);
     put(codes_, n_, code);
     inactive_[k] = 0;
     ++n_;
-    return true;
   }
 
   // values[i] = value by way of a whole vector, which is then read sooner than after the store of one entry.

@@ -35,6 +35,10 @@ class SparseGroupPenalty {
     groups_.clear();
   }
 
+  // Its set has room for all atoms, and none leaves it.
+  template <class Products>
+  void resume(const WorkingSet<T>&, const Products&) {}
+
   // Adds atoms of groups whose optimality condition is violated; false if there are none.
   bool screen(const T* correlations, WorkingSet<T>& set) { return screening_.screen(correlations, set); }
 

@@ -58,30 +58,35 @@ void write_atom(const T* values, std::int64_t n_atoms, std::int64_t atom, std::i
   for (std::int64_t p = 0; p < width; p += W) __builtin_memcpy(panels + p * n_atoms + atom * W, values + p, W * sizeof(T));
 }
 
-// Moves block_rows atoms, from `first` on, to their best places, one after another; returns the square of the longest
-// way. An atom that no code uses, or whose best place is zero, stays.
-//
-// The combinations Σ_m A_jm d_m of the whole block are one matrix product; within it, each move is passed on to the
-// atoms that follow.
-template <class T>
-T place_atoms(const double* code_products, const double* patch_products, std::int64_t n_atoms, std::int64_t n_features,
-              std::int64_t first, T* panels, void* block) {
-  const std::int64_t width = round_up(n_features, panel_width<T>);
-  const std::int64_t count = n_atoms - first < block_rows ? n_atoms - first : block_rows;
-  Scratch scratch(block);
-  T* factors = scratch.take<T>(block_rows * n_atoms);
-  T* combinations = scratch.take<T>(block_rows * width);
-  T* old = scratch.take<T>(width);
-  T* fresh = scratch.take<T>(width);
-  __builtin_memset(factors, 0, static_cast<std::size_t>(block_rows * n_atoms) * sizeof(T));
-  for (std::int64_t i = 0; i < count; ++i) {
-    const double* products = code_products + (first + i) * n_atoms;
-    const double energy = products[first + i];
-    if (energy > 0)
-      for (std::int64_t m = 0; m < n_atoms; ++m) factors[i * n_atoms + m] = T(products[m] / energy);
-  }
-  product(factors, block_rows, panels, width, n_atoms, combinations);
+// Atoms that are moved together: block_rows of them from `first` on, or what is left of them.
+constexpr std::int64_t atoms_in_block(std::int64_t n_atoms, std::int64_t first) {
+  return n_atoms - first < block_rows ? n_atoms - first : block_rows;
+}
 
+// The combinations Σ_m A_jm d_m / A_jj of a block of atoms, in some panels of features: one matrix product for the whole
+// block. `factors` (block_rows, n_atoms) is overwritten.
+template <class T>
+void combine_atoms(const double* code_products, std::int64_t n_atoms, std::int64_t n_features, std::int64_t first,
+                   std::int64_t first_panel, std::int64_t last_panel, const T* panels, T* factors, T* combinations) {
+  constexpr std::int64_t W = panel_width<T>;
+  const std::int64_t width = round_up(n_features, W), count = atoms_in_block(n_atoms, first);
+  for (std::int64_t i = 0; i < block_rows; ++i) {
+    const double* products = code_products + (first + i) * n_atoms;
+    const double energy = i < count ? products[first + i] : 0;
+    for (std::int64_t m = 0; m < n_atoms; ++m) factors[i * n_atoms + m] = energy > 0 ? T(products[m] / energy) : T(0);
+  }
+  for (std::int64_t panel = first_panel; panel < last_panel; ++panel)
+    multiply_block(factors, panels + panel * W * n_atoms, n_atoms, combinations + panel * W, width);
+}
+
+// Moves a block of atoms to their best places, one after another, and passes each move on to the combinations of those
+// that follow; returns the square of the longest way. An atom that no code uses, or whose best place is zero, stays.
+// `scratch` holds two atoms, padded to whole panels.
+template <class T>
+T move_atoms(const double* code_products, const double* patch_products, std::int64_t n_atoms, std::int64_t n_features,
+             std::int64_t first, T* panels, T* combinations, T* scratch) {
+  const std::int64_t width = round_up(n_features, panel_width<T>), count = atoms_in_block(n_atoms, first);
+  T *old = scratch, *fresh = scratch + width;
   T farthest = 0;
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t atom = first + i;
@@ -99,21 +104,13 @@ T place_atoms(const double* code_products, const double* patch_products, std::in
     for (std::int64_t p = 0; p < width; ++p) fresh[p] -= old[p];
     const T way = dot(fresh, fresh, width);
     if (way > farthest) farthest = way;
-    for (std::int64_t later = i + 1; later < count; ++later)
-      axpy(factors[later * n_atoms + atom], fresh, combinations + later * width, width);
+    for (std::int64_t later = i + 1; later < count; ++later) {
+      const double* products = code_products + (first + later) * n_atoms;
+      const double its_energy = products[first + later];
+      if (its_energy > 0) axpy(T(products[atom] / its_energy), fresh, combinations + later * width, width);
+    }
   }
   return farthest;
-}
-
-template <class T>
-std::size_t place_scratch_bytes(std::int64_t n_atoms, std::int64_t n_features) {
-  const std::int64_t width = round_up(n_features, panel_width<T>);
-  Scratch scratch(nullptr);
-  scratch.take<T>(block_rows * n_atoms);
-  scratch.take<T>(block_rows * width);
-  scratch.take<T>(width);
-  scratch.take<T>(width);
-  return scratch.used();
 }
 
 }  // namespace

@@ -7,9 +7,14 @@
 
 #include "atom_users.hpp"
 #include "batch.hpp"
+#include "team.hpp"
 
 namespace sparsight {
 namespace {
+
+// Multiplications of a descent on the atoms that are shared out: some milliseconds, so that a member that does not get
+// its turn is noticed and dismissed.
+constexpr std::int64_t products_worth_a_team = 20'000'000;
 
 using Sums = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
@@ -48,7 +53,8 @@ void add_statistics(const Matrix<T>& patches, const Matrix<T>& dictionary, const
 
 template <class T>
 nb::tuple dictionary_from_statistics(const Matrix<double>& code_products, const Matrix<double>& patch_products,
-                                     const Matrix<T>& dictionary, std::int64_t n_sweeps, double tolerance) {
+                                     const Matrix<T>& dictionary, std::int64_t n_sweeps, double tolerance,
+                                     int n_threads) {
   const std::int64_t n_atoms = dictionary.shape(0), n_features = dictionary.shape(1);
   require(code_products.shape(0) == dictionary.shape(0) && code_products.shape(1) == dictionary.shape(0) &&
               patch_products.shape(0) == dictionary.shape(0) && patch_products.shape(1) == dictionary.shape(1),
@@ -64,22 +70,34 @@ nb::tuple dictionary_from_statistics(const Matrix<double>& code_products, const 
   each_panel([&](std::int64_t from, std::int64_t to, std::int64_t length) {
     std::copy_n(dictionary.data() + from, length, panels.data() + to);
   });
-  // One task per block of atoms and sweep, in turn on this thread, so that Ctrl-C is noticed between blocks.
-  const std::int64_t n_blocks = (n_atoms + k.block_rows - 1) / k.block_rows;
+  // All members combine a block of atoms, each some panels of it; the first one then moves them. Where the work is
+  // short, the second thread may come too late to it.
+  const std::int64_t n_products = n_sweeps * n_atoms * n_atoms * n_features;
+  const std::int64_t worthwhile = std::min(n_panels, n_products / products_worth_a_team);
+  const std::int64_t n_members = std::max<std::int64_t>(1, std::min<std::int64_t>(n_threads, worthwhile));
+  std::vector<T> factors(n_members * k.block_rows * n_atoms), combinations(k.block_rows * n_panels * width);
+  std::vector<T> two_atoms(2 * n_panels * width);
   std::int64_t n_done = 0;
-  T farthest = 0;
   bool at_rest = false;
-  for_each_task(n_sweeps * n_blocks, 1, k.place_scratch_bytes(n_atoms, n_features),
-                [&](std::int64_t task, void* scratch) {
-    const std::int64_t block = task % n_blocks;
-    if (block == 0) {
-      at_rest = at_rest || (n_done > 0 && farthest <= T(tolerance * tolerance));
-      farthest = 0;
-      n_done += at_rest ? 0 : 1;
+  run_team(int(n_members), [&](Member& member) {
+    T* const own_factors = factors.data() + member.number() * k.block_rows * n_atoms;
+    while (n_done < n_sweeps && !at_rest) {
+      T farthest = 0;
+      for (std::int64_t first = 0; first < n_atoms; first += k.block_rows) {
+        k.combine_atoms(code_products.data(), n_atoms, n_features, first, member.first_of(n_panels),
+                        member.last_of(n_panels), panels.data(), own_factors, combinations.data());
+        if (!member.meet_and_go_on()) return;
+        if (member.number() == 0) {
+          farthest = std::max(farthest, k.move_atoms(code_products.data(), patch_products.data(), n_atoms, n_features,
+                                                     first, panels.data(), combinations.data(), two_atoms.data()));
+          if (first + k.block_rows >= n_atoms) {
+            ++n_done;
+            at_rest = farthest <= T(tolerance * tolerance);
+          }
+        }
+        member.meet();
+      }
     }
-    if (at_rest) return;
-    farthest = std::max(farthest, k.place_atoms(code_products.data(), patch_products.data(), n_atoms, n_features,
-                                                block * k.block_rows, panels.data(), scratch));
   });
   NewArray<T> updated({std::size_t(n_atoms), std::size_t(n_features)}, false);
   each_panel([&](std::int64_t to, std::int64_t from, std::int64_t length) {
@@ -95,7 +113,7 @@ void bind(nb::module_& m) {
         nb::arg("missing").none(), nb::arg("code_products").noconvert(), nb::arg("patch_products").noconvert(), nb::arg("n_threads"));
   m.def("dictionary_from_statistics", &dictionary_from_statistics<T>, nb::arg("code_products").noconvert(),
         nb::arg("patch_products").noconvert(), nb::arg("dictionary").noconvert(), nb::kw_only(), nb::arg("n_sweeps"),
-        nb::arg("tolerance"));
+        nb::arg("tolerance"), nb::arg("n_threads"));
 }
 
 }  // namespace

@@ -137,7 +137,7 @@ template <class T>
 struct Kernels {
   std::int64_t atom_padding;  // atoms are padded to a multiple of this
   void (*pack)(const T* atoms, std::int64_t padded_atoms, std::int64_t n_features, T* panels);
-  void (*gram)(const Dictionary<T>&, T* gram);
+  void (*gram_panel)(const Dictionary<T>&, std::int64_t panel, T* gram);
   TileSize (*greedy_tile)(const GreedyProblem<T>&, bool masked);
   void (*greedy)(const GreedyProblem<T>&, const Tile<T>&, const Output<T>&, SparseSink<T>*, void* scratch);
   TileSize (*convex_tile)(const ConvexProblem<T>&, bool masked);
@@ -150,10 +150,12 @@ struct Kernels {
   void (*complete_patch)(const Statistics<T>&, std::int64_t patch);
   void (*add_users)(const Statistics<T>&, std::int64_t atom);
   std::int64_t panel_width;  // features of a panel of atoms
-  std::int64_t block_rows;   // atoms placed together
-  std::size_t (*place_scratch_bytes)(std::int64_t n_atoms, std::int64_t n_features);
-  T (*place_atoms)(const double* code_products, const double* patch_products, std::int64_t n_atoms,
-                   std::int64_t n_features, std::int64_t first, T* panels, void* block);
+  std::int64_t block_rows;   // atoms moved together
+  void (*combine_atoms)(const double* code_products, std::int64_t n_atoms, std::int64_t n_features, std::int64_t first,
+                        std::int64_t first_panel, std::int64_t last_panel, const T* panels, T* factors,
+                        T* combinations);
+  T (*move_atoms)(const double* code_products, const double* patch_products, std::int64_t n_atoms,
+                  std::int64_t n_features, std::int64_t first, T* panels, T* combinations, T* scratch);
   std::size_t (*pooling_scratch_bytes)(const Pooling<T>&);
   void (*pool_row)(const Pooling<T>&, std::int64_t row, void* scratch);
   void (*product)(const T* a, std::int64_t n_rows, const T* panels, std::int64_t padded_atoms,

@@ -51,6 +51,22 @@ class WorkingSet {
     ++size;
   }
 
+  // Takes the atoms out whose codes are zero; the codes are those that the residual knows of.
+  void keep_used() {
+    std::int64_t kept = 0;
+    for (std::int64_t k = 0; k < size; ++k) {
+      place_[atoms[k]] = -1;
+      if (codes[k] == 0) continue;
+      atoms[kept] = atoms[k];
+      codes[kept] = codes[k];
+      applied[kept] = applied[k];
+      threshold[kept] = threshold[k];
+      place_[atoms[kept]] = static_cast<std::int32_t>(kept);
+      ++kept;
+    }
+    size = kept;
+  }
+
   std::int64_t size = 0;
   std::int32_t* atoms;  // beyond the set: some atom or other, to whole vectors
   T* codes;

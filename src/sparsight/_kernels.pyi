@@ -133,6 +133,7 @@ def dictionary_from_statistics(
     *,
     n_sweeps: int,
     tolerance: float,
+    n_threads: int,
 ) -> tuple[NDArray[Real], int]:
     """Minimise ``Σ ‖s − x · dictionary‖²`` with rows of norm at most 1, starting from `dictionary`.
 

@@ -25,6 +25,7 @@ PENALTIES = {
     "weighted": dict(penalty=0.2, weights=np.linspace(0.5, 2, 50)),
     "positive": dict(penalty=0.2, positive=True),
     "small": dict(penalty=0.002),
+    "so large that codes are zero": dict(penalty=50.0),
     "group lasso": dict(penalty=0.0, group_penalty=0.2, groups=GROUPS),
     "small group lasso": dict(penalty=0.0, group_penalty=0.01, groups=GROUPS),
     "sparse group": dict(penalty=0.1, group_penalty=0.15, groups=GROUPS),
@@ -245,6 +246,33 @@ def test_what_does_not_belong_goes_into_the_outlier():
     coding = outlier(patches, dictionary, penalty=0.1, outlier_penalty=0.5)
     assert coding.outlier_norm[0] == 0
     assert coding.outlier_norm[1] > 7
+
+
+@pytest.mark.parametrize("duplicated", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_many_more_atoms_than_values_are_no_hindrance(rng, dtype, masked, duplicated):
+    # On the way to the optimum more atoms come into question than are held at a time.
+    dictionary = rng.standard_normal((600, 20))
+    dictionary /= np.linalg.norm(dictionary, axis=1, keepdims=True)
+    dictionary = np.vstack([dictionary, -dictionary]) if duplicated else dictionary
+    patches = 2 * rng.standard_normal((30, 20))
+    dictionary, patches = dictionary.astype(dtype), patches.astype(dtype)
+    mask = rng.random(patches.shape) < 0.3 if masked else np.zeros(patches.shape, bool)
+    tolerance = 1e-6 if dtype == np.float64 else 1e-4
+    for positive in (False, True):
+        coding = lasso(patches, dictionary, penalty=0.1, mask=mask, positive=positive)
+        residual = np.where(mask, 0, patches - coding.codes.astype(float) @ dictionary)
+        correlations = residual @ dictionary.T
+        # The gap over the objective, from outside: a multiple of the residual is feasible for the dual.
+        largest = (correlations if positive else np.abs(correlations)).max(axis=1) / 0.1
+        scale = 1 / np.maximum(1, largest)
+        energy = np.square(residual).sum(axis=1)
+        value = energy / 2 + 0.1 * np.abs(coding.codes).sum(axis=1)
+        dual = scale * (residual * np.where(mask, 0, patches)).sum(axis=1) - scale**2 * energy / 2
+        assert np.all(value - dual <= tolerance * value)
+    coding = outlier(patches, dictionary, penalty=0.1, outlier_penalty=0.5, mask=mask)
+    assert coding.optimality.max() <= tolerance
 
 
 def test_masked_values_do_not_matter(few):

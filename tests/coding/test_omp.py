@@ -341,6 +341,18 @@ def test_nearly_dependent_atoms_are_told_apart_in_double_precision(missing):
     assert coding.residual_norm.max() < 1e-8  # one atom alone leaves about 1e-6
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_threads_that_share_out_the_gram_matrix_change_nothing(rng, dtype):
+    dictionary = rng.standard_normal((333, 101)).astype(dtype)  # enough for five threads, and no whole panels
+    patches = rng.standard_normal((40, 101)).astype(dtype)
+    one, five = (
+        orthogonal_matching_pursuit(patches, dictionary, n_nonzero_coefs=9, n_threads=n) for n in (1, 5)
+    )
+    np.testing.assert_array_equal(one.codes, five.codes)
+    residuals = np.linalg.norm(patches - one.codes @ dictionary, axis=1)
+    np.testing.assert_allclose(one.residual_norm, residuals, rtol=1e-4)
+
+
 def test_small_batches_are_not_shared_out_unless_asked_for(monkeypatch):
     monkeypatch.setattr("sparsight.coding.omp.check_threads", lambda n: 8 if n is None else n)
     dictionary = np.ones((256, 64))

@@ -88,6 +88,16 @@ def test_the_default_penalty_scales_with_the_patches(sparse_patches):
     assert BPDNDictionary(10, max_iter=1).fit(unit).penalty_ == pytest.approx(1.2 / np.sqrt(36))
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_number_of_threads_changes_nothing(sparse_patches, masked):
+    _, patches = sparse_patches
+    mask = np.random.default_rng(1).random(patches.shape) < 0.2 if masked else None
+    settings = dict(penalty=0.1, max_iter=3, tol=0, dictionary_init="data", random_state=0)
+    one, three = (BPDNDictionary(200, n_threads=n, **settings).fit(patches, mask=mask) for n in (1, 3))
+    assert np.array_equal(one.components_, three.components_)
+    assert np.array_equal(one.objective_history_, three.objective_history_)
+
+
 def test_unused_and_duplicate_atoms_are_replaced(sparse_patches):
     atoms, patches = sparse_patches
     init = np.tile(atoms[0], (20, 1))

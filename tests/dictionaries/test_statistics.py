@@ -60,7 +60,7 @@ def test_a_sweep_follows_the_published_update(size, dtype):
         if a[j, j] > 0:
             u = (b[j] - a[j] @ expected) / a[j, j] + expected[j]
             expected[j] = u / max(1, np.linalg.norm(u))
-    found, n_sweeps = _kernels.dictionary_from_statistics(a, b, atoms, n_sweeps=1, tolerance=0.0)
+    found, n_sweeps = _kernels.dictionary_from_statistics(a, b, atoms, n_sweeps=1, tolerance=0.0, n_threads=1)
     assert found.dtype == dtype
     assert n_sweeps == 1
     assert found == pytest.approx(expected, abs=1e-4 if dtype == np.float32 else 1e-12)
@@ -72,7 +72,12 @@ def test_at_rest_the_dictionary_is_the_constrained_least_squares_solution():
     statistics = LearningStatistics.empty(6, 4)
     statistics.add(patches, None, csr_array(codes), atoms)
     found, n_sweeps = _kernels.dictionary_from_statistics(
-        statistics.code_products, statistics.patch_products, atoms, n_sweeps=10000, tolerance=1e-10
+        statistics.code_products,
+        statistics.patch_products,
+        atoms,
+        n_sweeps=10000,
+        tolerance=1e-10,
+        n_threads=1,
     )
     assert n_sweeps < 10000
 
@@ -90,6 +95,27 @@ def test_at_rest_the_dictionary_is_the_constrained_least_squares_solution():
     assert norms[4] < 0.9
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_number_of_threads_does_not_change_the_dictionary(dtype):
+    patches, codes, atoms, _ = problem(61, 43, dtype)  # several panels, blocks and members, none of them even
+    statistics = LearningStatistics.empty(61, 43)
+    statistics.add(patches, None, csr_array(codes), atoms)
+    one, three = (
+        _kernels.dictionary_from_statistics(
+            statistics.code_products,
+            statistics.patch_products,
+            atoms,
+            n_sweeps=500,
+            tolerance=0.0,
+            n_threads=n,
+        )
+        for n in (1, 3)
+    )
+    assert np.array_equal(one[0], three[0])
+    assert one[1] == three[1]
+    assert not np.array_equal(one[0], atoms)
+
+
 def test_completing_missing_values_never_raises_the_observed_error():
     patches, codes, atoms, missing = problem(8, 12)
     previous = np.inf
@@ -97,7 +123,7 @@ def test_completing_missing_values_never_raises_the_observed_error():
         statistics = LearningStatistics.empty(8, 12)
         statistics.add(patches, missing, csr_array(codes), atoms)
         atoms, _ = _kernels.dictionary_from_statistics(
-            statistics.code_products, statistics.patch_products, atoms, n_sweeps=1, tolerance=0.0
+            statistics.code_products, statistics.patch_products, atoms, n_sweeps=1, tolerance=0.0, n_threads=1
         )
         error = np.sum((patches - codes @ atoms)[~missing] ** 2)
         assert error <= previous

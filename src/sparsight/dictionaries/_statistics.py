@@ -89,13 +89,23 @@ class LearningStatistics:
         self.patch_products[atoms] = 0
 
     def best_dictionary(
-        self, start: NDArray[Any], *, n_sweeps: int = 1, tolerance: float = 0.0
+        self,
+        start: NDArray[Any],
+        *,
+        n_sweeps: int = 1,
+        tolerance: float = 0.0,
+        n_threads: int | None = None,
     ) -> NDArray[Any]:
         """Atoms of unit norm after some sweeps of block coordinate descent from `start`.
 
         The descent keeps norms at most 1; atoms that end shorter are scaled up, which only lets codes shrink.
         """
         updated, _ = _kernels.dictionary_from_statistics(
-            self.code_products, self.patch_products, start, n_sweeps=n_sweeps, tolerance=tolerance
+            self.code_products,
+            self.patch_products,
+            start,
+            n_sweeps=n_sweeps,
+            tolerance=tolerance,
+            n_threads=check_threads(n_threads),
         )
         return normalized_rows(updated)

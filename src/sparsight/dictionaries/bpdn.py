@@ -146,7 +146,9 @@ class BPDNDictionary(DictionaryLearner):
             history.append(float(errors.sum() / 2 + self.penalty_ * coding.l1_norm.sum(dtype=np.float64)))
             statistics = LearningStatistics.empty(*dictionary.shape)
             statistics.add(patches, missing, coding.codes, dictionary, self.n_threads)
-            dictionary = statistics.best_dictionary(dictionary, n_sweeps=_SWEEPS, tolerance=_AT_REST)
+            dictionary = statistics.best_dictionary(
+                dictionary, n_sweeps=_SWEEPS, tolerance=_AT_REST, n_threads=self.n_threads
+            )
             if self.progress is not None:
                 self.progress(iteration, self.max_iter, f"objective {history[-1]:.4g}")
             if len(history) > 1 and history[-2] - history[-1] <= self.tol * history[-2]:

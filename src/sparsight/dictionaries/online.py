@@ -207,7 +207,9 @@ class OnlineDictionary(DictionaryLearner):
     def update(self) -> OnlineDictionary:
         """Move the atoms to where the sums over all patches so far put them."""
         check_is_fitted(self)
-        self.components_ = self.statistics_.best_dictionary(self.components_, n_sweeps=200, tolerance=1e-5)
+        self.components_ = self.statistics_.best_dictionary(
+            self.components_, n_sweeps=200, tolerance=1e-5, n_threads=self.n_threads
+        )
         return self
 
     def __add__(self, other: OnlineDictionary) -> OnlineDictionary:
@@ -315,8 +317,8 @@ class OnlineDictionary(DictionaryLearner):
         objective = 0.0
         for first in range(0, len(order), self.batch_size):
             chosen = order[first : first + self.batch_size]
-            hidden = None if missing is None else missing[chosen]
-            objective += self._learn(patches[chosen], hidden, move=move)
+            hidden = None if missing is None else missing.take(chosen, axis=0, mode="clip")
+            objective += self._learn(patches.take(chosen, axis=0, mode="clip"), hidden, move=move)
         self.objective_history_ = np.append(self.objective_history_, objective)
         return self.objective_history_
 
@@ -330,7 +332,7 @@ class OnlineDictionary(DictionaryLearner):
             statistics.fade((1 - min(1.0, len(patches) / horizon)) ** self.forgetting)
         statistics.add(patches, missing, coding.codes, self.components_, self.n_threads)
         if move:
-            self.components_ = statistics.best_dictionary(self.components_)
+            self.components_ = statistics.best_dictionary(self.components_, n_threads=self.n_threads)
             self._usage += np.bincount(coding.codes.indices, minlength=len(self._usage))
             self._n_unchecked += len(patches)
             if self._n_unchecked >= _REPLACEMENT_PERIOD * len(self.components_):
