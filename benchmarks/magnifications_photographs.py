@@ -43,14 +43,14 @@ def _rows(experiment: Experiment) -> list[list[str]]:
     rows = []
     for scale, samples in experiment.tests.items():
         good = experiment.oracle_training(scale)
-        told = [detector.survey(image).magnification for image in good]
+        told = [detector.survey(image).magnification or np.nan for image in good]
         marked = [np.mean(detector.score_map(image) > detector.threshold_) for image in good]
         area = pixel_auroc([detector.score_map(image) for image, _ in samples], [mask for _, mask in samples])
         rows.append(
             [
                 experiment.name.removeprefix("kth "),
                 f"{scale:.2f}",
-                f"{np.mean([scale for scale in told if scale is not None]):.2f}",
+                f"{np.mean(told):.2f}",
                 f"{np.mean(marked):.1%}",
                 f"{area:.3f}",
             ]

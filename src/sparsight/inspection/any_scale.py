@@ -144,10 +144,10 @@ class AnyScaleScorer(LikelihoodScorer):
                 less = replace(self)
                 vars(less).update(vars(self))
                 less._learn_steps(training, random_state, self, n_separate)
-                features = [self._training_features(copied) for copied in copies]
+                scores = [less._scores_of_whole(self._training_features(copied))[1] for copied in copies]
                 yield [
-                    self._to_pixels(copied, self._shared(less._scores_of_whole(here)[1]))
-                    for copied, here in zip(copies, features, strict=True)
+                    self._to_pixels(copied, self._shared(of_copy))
+                    for copied, of_copy in zip(copies, scores, strict=True)
                 ]
             else:
                 anew = replace(self)._learn_scales(training, random_state, self, n_separate)
@@ -181,7 +181,10 @@ class AnyScaleScorer(LikelihoodScorer):
 
     def surveyed(self, image: Observed) -> Observed:
         """The image with the scale that it is judged at, and with its typical score."""
-        return self._noted(image, [np.concatenate(list(self._strips(part))) for part in samples(image)])
+        features = [np.concatenate(list(self._strips(part))) for part in samples(image)]
+        scale = self._judged_at(features, image.magnification)
+        scores = np.concatenate([self._at_scale(part, scale).ravel() for part in features])
+        return replace(image, magnification=scale, typical_score=_typical(scores))
 
     def scale_of(self, image: Observed) -> float:
         """The scale that an image is judged at: the nearest to its own for which there are statistics."""
@@ -204,12 +207,6 @@ class AnyScaleScorer(LikelihoodScorer):
         features, _, _ = super()._judged_by(part, at)
         scale = self.scale_of(part)
         return features, self.steps[round(self._range.position(scale))], scale
-
-    def _noted(self, image: Observed, features: Sequence[NDArray[np.float32]]) -> Observed:
-        """The image with what features of its samples tell of it."""
-        scale = self._judged_at(features, image.magnification)
-        scores = np.concatenate([self._at_scale(part, scale).ravel() for part in features])
-        return replace(image, magnification=scale, typical_score=_typical(scores))
 
     def _scores_of_whole(
         self, features: NDArray[np.float32], magnification: float | None = None

@@ -6,18 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-TRUNCATE = 3.0
+_TRUNCATE = 3.0
 _NOTHING = 1e-9
 
 
 def radius(sigma: float) -> int:
     """How many positions on each side a Gaussian of `sigma` positions averages over."""
-    return int(TRUNCATE * sigma + 0.5)
+    return int(_TRUNCATE * sigma + 0.5)
 
 
 def gaussian_sums(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     """Weighted sum over neighbouring positions, along the first two axes; nothing lies beyond the border."""
-    return np.asarray(ndimage.gaussian_filter(values, sigma, axes=(0, 1), mode="constant", truncate=TRUNCATE))
+    return np.asarray(
+        ndimage.gaussian_filter(values, sigma, axes=(0, 1), mode="constant", truncate=_TRUNCATE)
+    )
 
 
 def shared_evidence(scores: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
