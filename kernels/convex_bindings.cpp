@@ -3,33 +3,13 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
-#include <limits>
+#include <utility>
 
 #include "batch.hpp"
+#include "convex_coder.hpp"
 
 namespace sparsight {
 namespace {
-
-// Atoms sorted by group, and where each group begins.
-struct GroupOrder {
-  std::vector<std::int32_t> order;
-  std::vector<std::int64_t> start;
-};
-
-GroupOrder sort_by_group(const Line<std::int32_t>& groups, std::size_t n_groups) {
-  const std::size_t n_atoms = groups.shape(0);
-  GroupOrder sorted;
-  sorted.start.assign(n_groups + 1, 0);
-  for (std::size_t j = 0; j < n_atoms; ++j) {
-    require(groups.data()[j] >= 0 && std::size_t(groups.data()[j]) < n_groups, "a group without a threshold");
-    ++sorted.start[groups.data()[j] + 1];
-  }
-  std::partial_sum(sorted.start.begin(), sorted.start.end(), sorted.start.begin());
-  sorted.order.resize(n_atoms);
-  std::vector<std::int64_t> next(sorted.start.begin(), sorted.start.end() - 1);
-  for (std::size_t j = 0; j < n_atoms; ++j) sorted.order[next[groups.data()[j]]++] = std::int32_t(j);
-  return sorted;
-}
 
 template <class T>
 nb::tuple convex_coding(const Matrix<T>& patches, const Matrix<T>& dictionary, const Mask& missing,
@@ -42,45 +22,23 @@ nb::tuple convex_coding(const Matrix<T>& patches, const Matrix<T>& dictionary, c
   require(thresholds.shape(0) == n_atoms, "thresholds: one per atom");
   require(!grouped || (groups && groups->shape(0) == n_atoms), "groups: one number per atom");
   require(!grouped || outlier_threshold < 0, "groups and an outlier term do not go together");
-  const Kernels<T>& k = kernels_for<T>();
-
-  GroupOrder sorted;
-  if (grouped) sorted = sort_by_group(*groups, group_thresholds->shape(0));
-  // A group's norm ties the scales of its atoms together; without groups every atom may have unit norm.
-  const PreparedDictionary<T> prepared(dictionary, !grouped, true, false, n_threads, sorted.order);
-  const Dictionary<T>& d = prepared.view();
-  std::vector<T> scaled(d.padded_atoms, T(1)), inverse(d.padded_atoms, T(1)), group_scaled;
-  std::vector<std::int32_t> group_of_atom(grouped ? d.padded_atoms : 0, 0);
-  for (std::size_t j = 0; j < n_atoms; ++j) {
-    const std::size_t name = grouped ? std::size_t(sorted.order[j]) : j;
-    if (!(d.squared_norms[j] > 0)) continue;  // a zero atom keeps threshold 1, which its correlation 0 never exceeds
-    scaled[j] = T(thresholds.data()[name] * double(d.scale[j]));
-    inverse[j] = scaled[j] > 0 ? T(1) / scaled[j] : std::sqrt(std::numeric_limits<T>::max());
-    if (grouped) group_of_atom[j] = groups->data()[name];
-  }
+  ConvexSettings settings;
+  settings.thresholds.assign(thresholds.data(), thresholds.data() + n_atoms);
+  settings.outlier_threshold = outlier_threshold;
+  settings.positive = positive;
+  settings.tolerance = tolerance;
   if (grouped) {
-    group_scaled.assign(group_thresholds->data(), group_thresholds->data() + group_thresholds->shape(0));
+    const std::size_t n_groups = group_thresholds->shape(0);
+    for (std::size_t j = 0; j < n_atoms; ++j)
+      require(groups->data()[j] >= 0 && std::size_t(groups->data()[j]) < n_groups, "a group without a threshold");
+    settings.groups.assign(groups->data(), groups->data() + n_atoms);
+    settings.group_thresholds.assign(group_thresholds->data(), group_thresholds->data() + n_groups);
   }
-  // Without groups no more codes than features differ from zero at once; with them all may.
-  const std::int64_t capacity = grouped ? d.padded_atoms : std::min<std::int64_t>(d.padded_atoms, 2 * n_features + 64);
-  const ConvexProblem<T> problem = {d,
-                                    scaled.data(),
-                                    inverse.data(),
-                                    positive,
-                                    std::int64_t(group_scaled.size()),
-                                    grouped ? sorted.start.data() : nullptr,
-                                    grouped ? group_of_atom.data() : nullptr,
-                                    grouped ? group_scaled.data() : nullptr,
-                                    T(outlier_threshold),
-                                    T(tolerance),
-                                    1000,
-                                    capacity};
+  ConvexCoder<T> coder(n_atoms, n_features, std::move(settings));
+  coder.assign(dictionary.data());
+  fill_gram(coder, n_atoms, n_features, n_threads);
   Results<T> results(patches.shape(0), n_atoms, output, groups, true);
-  code_batch(
-      patches, missing, capacity, n_threads, results, [&](bool masked) { return k.convex_tile(problem, masked); },
-      [&](const Tile<T>& tile, SparseSink<T>* sink, void* scratch) {
-        k.convex(problem, tile, results.output(), sink, scratch);
-      });
+  code_batch(patches, missing, coder, n_threads, results);
   return results.release();
 }
 

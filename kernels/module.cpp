@@ -13,6 +13,7 @@ namespace sparsight {
 void bind_pursuit(nb::module_& m);
 void bind_convex(nb::module_& m);
 void bind_ksvd(nb::module_& m);
+void bind_online(nb::module_& m);
 void bind_statistics(nb::module_& m);
 void bind_pooling(nb::module_& m);
 void bind_products(nb::module_& m);
@@ -30,6 +31,7 @@ NB_MODULE(_kernels, m) {
   bind_pursuit(m);
   bind_convex(m);
   bind_ksvd(m);
+  bind_online(m);
   bind_statistics(m);
   bind_pooling(m);
   bind_products(m);

@@ -2,6 +2,7 @@
 #include <nanobind/nanobind.h>
 
 #include "batch.hpp"
+#include "prepared_dictionary.hpp"
 
 namespace sparsight {
 namespace {
@@ -14,7 +15,8 @@ nb::object row_products(const Matrix<T>& rows, const Matrix<T>& others, int n_th
   require(rows.shape(1) == others.shape(1), "rows differ in length");
   require(others.shape(0) > 0 && others.shape(1) > 0, "there is nothing to multiply with");
   const Kernels<T>& k = kernels_for<T>();
-  const PreparedDictionary<T> prepared(others, false, false, false, n_threads);
+  PreparedDictionary<T> prepared(others.shape(0), others.shape(1), {false, false, false});
+  prepared.assign(others.data());
   const Dictionary<T>& d = prepared.view();
   const std::int64_t n = std::int64_t(rows.shape(0)), per_task = blocks_per_task * k.block_rows;
   const std::size_t product_bytes = (std::size_t(per_task * d.padded_atoms) * sizeof(T) + 63) / 64 * 64;

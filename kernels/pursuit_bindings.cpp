@@ -4,9 +4,9 @@
 #include <nanobind/stl/string.h>
 
 #include <optional>
-#include <type_traits>
 
 #include "batch.hpp"
+#include "pursuit_coder.hpp"
 
 namespace sparsight {
 namespace {
@@ -18,29 +18,12 @@ nb::tuple matching_pursuit(const Matrix<T>& patches, const Matrix<T>& dictionary
   check_shapes(patches, dictionary, missing);
   require(max_nonzero > 0 && std::size_t(max_nonzero) <= std::min(dictionary.shape(0), dictionary.shape(1)),
           "max_nonzero: from 1 to the smaller extent of the dictionary");
-  const Kernels<T>& k = kernels_for<T>();
-  const PreparedDictionary<T> prepared(dictionary, true, true, bool(missing), n_threads);
-  // Where the number of non-zeros alone ends a pursuit, atoms can be chosen in single precision (screened_omp.hpp).
-  std::optional<PreparedDictionary<float>> single;
-  const Dictionary<float>* screening = nullptr;
-  if (tolerance < 0) {
-    if constexpr (std::is_same_v<T, double>) {
-      const std::size_t n_values = dictionary.shape(0) * dictionary.shape(1);
-      std::vector<float> atoms(prepared.view().atoms, prepared.view().atoms + n_values);
-      single.emplace(atoms.data(), dictionary.shape(0), dictionary.shape(1), true, true, bool(missing),
-                     n_threads);
-      screening = &single->view();
-    } else {
-      screening = &prepared.view();
-    }
-  }
-  const GreedyProblem<T> problem = {prepared.view(), max_nonzero, T(tolerance), order_recursive, screening};
+  PursuitCoder<T> coder(dictionary.shape(0), dictionary.shape(1), bool(missing),
+                        {max_nonzero, tolerance, order_recursive});
+  coder.assign(dictionary.data());
+  fill_gram(coder, dictionary.shape(0), dictionary.shape(1), n_threads);
   Results<T> results(patches.shape(0), dictionary.shape(0), output, groups, false);
-  code_batch(
-      patches, missing, max_nonzero, n_threads, results, [&](bool masked) { return k.greedy_tile(problem, masked); },
-      [&](const Tile<T>& tile, SparseSink<T>* sink, void* scratch) {
-        k.greedy(problem, tile, results.output(), sink, scratch);
-      });
+  code_batch(patches, missing, coder, n_threads, results);
   return results.release();
 }
 

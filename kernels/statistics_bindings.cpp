@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "atom_descent.hpp"
 #include "atom_users.hpp"
 #include "batch.hpp"
-#include "team.hpp"
 
 namespace sparsight {
 namespace {
@@ -59,50 +59,27 @@ nb::tuple dictionary_from_statistics(const Matrix<double>& code_products, const 
   require(code_products.shape(0) == dictionary.shape(0) && code_products.shape(1) == dictionary.shape(0) &&
               patch_products.shape(0) == dictionary.shape(0) && patch_products.shape(1) == dictionary.shape(1),
           "the sums do not fit the dictionary");
-  const Kernels<T>& k = kernels_for<T>();
-  const std::int64_t width = k.panel_width, n_panels = (n_features + width - 1) / width;
-  std::vector<T> panels(n_panels * n_atoms * width, T(0));
-  const auto each_panel = [&](const auto& visit) {  // (place in the dictionary, place in the panels, length)
-    for (std::int64_t j = 0; j < n_atoms; ++j)
-      for (std::int64_t first = 0; first < n_features; first += width)
-        visit(j * n_features + first, first * n_atoms + j * width, std::min(width, n_features - first));
-  };
-  each_panel([&](std::int64_t from, std::int64_t to, std::int64_t length) {
-    std::copy_n(dictionary.data() + from, length, panels.data() + to);
-  });
-  // All members combine a block of atoms, each some panels of it; the first one then moves them. Where the work is
-  // short, the second thread may come too late to it.
+  // Where the work is short, the second thread may come too late to it.
   const std::int64_t n_products = n_sweeps * n_atoms * n_atoms * n_features;
-  const std::int64_t worthwhile = std::min(n_panels, n_products / products_worth_a_team);
-  const std::int64_t n_members = std::max<std::int64_t>(1, std::min<std::int64_t>(n_threads, worthwhile));
-  std::vector<T> factors(n_members * k.block_rows * n_atoms), combinations(k.block_rows * n_panels * width);
-  std::vector<T> two_atoms(2 * n_panels * width);
+  const std::int64_t worthwhile =
+      std::min(AtomDescent<T>::n_panels(n_features), n_products / products_worth_a_team);
+  const int n_members = int(std::max<std::int64_t>(1, std::min<std::int64_t>(n_threads, worthwhile)));
+  AtomDescent<T> descent(n_atoms, n_features, n_members);
+  descent.load(dictionary.data());
   std::int64_t n_done = 0;
   bool at_rest = false;
-  run_team(int(n_members), [&](Member& member) {
-    T* const own_factors = factors.data() + member.number() * k.block_rows * n_atoms;
+  run_team(n_members, [&](Member& member) {
     while (n_done < n_sweeps && !at_rest) {
-      T farthest = 0;
-      for (std::int64_t first = 0; first < n_atoms; first += k.block_rows) {
-        k.combine_atoms(code_products.data(), n_atoms, n_features, first, member.first_of(n_panels),
-                        member.last_of(n_panels), panels.data(), own_factors, combinations.data());
-        if (!member.meet_and_go_on()) return;
-        if (member.number() == 0) {
-          farthest = std::max(farthest, k.move_atoms(code_products.data(), patch_products.data(), n_atoms, n_features,
-                                                     first, panels.data(), combinations.data(), two_atoms.data()));
-          if (first + k.block_rows >= n_atoms) {
-            ++n_done;
-            at_rest = farthest <= T(tolerance * tolerance);
-          }
-        }
-        member.meet();
+      if (!descent.sweep(member, code_products.data(), patch_products.data())) return;
+      if (member.number() == 0) {
+        ++n_done;
+        at_rest = descent.farthest() <= T(tolerance * tolerance);
       }
+      member.meet();
     }
   });
   NewArray<T> updated({std::size_t(n_atoms), std::size_t(n_features)}, false);
-  each_panel([&](std::int64_t to, std::int64_t from, std::int64_t length) {
-    std::copy_n(panels.data() + from, length, updated.data() + to);
-  });
+  descent.store(updated.data());
   return nb::make_tuple(updated.release(), n_done);
 }
 

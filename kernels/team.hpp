@@ -6,6 +6,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <exception>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -22,6 +24,9 @@ class Member {
     std::atomic<unsigned> meetings{0};
     std::atomic<bool> stop{false};
     std::atomic<bool> dismissed{false};
+    std::atomic<bool> failed{false};
+    std::exception_ptr failure;
+    std::mutex failure_lock;
   };
 
   Member(Shared& shared, int number, WithoutGil* released) : shared_(shared), number_(number), released_(released) {
@@ -36,6 +41,27 @@ class Member {
   std::int64_t first_of(std::int64_t n) const { return n * number_ / n_members_; }
   std::int64_t last_of(std::int64_t n) const { return n * (number_ + 1) / n_members_; }
 
+  // Does what may throw; where it does, no member goes on from the next meeting of those that may end the work.
+  template <class Work>
+  void attempt(const Work& work) {
+    try {
+      work();
+    } catch (...) {
+      const std::lock_guard<std::mutex> hold(shared_.failure_lock);
+      shared_.failure = std::current_exception();
+      shared_.failed = true;
+    }
+  }
+
+  // Whether Ctrl-C was pressed: known to the calling thread alone until the next meeting that may end the work.
+  bool interrupted() {
+    if (number_ == 0 && !interrupted_) interrupted_ = released_->interrupted();
+    return interrupted_;
+  }
+
+  // Whether the work will end at the next meeting that may end it, as far as the calling thread knows.
+  bool in_vain() const { return interrupted_ || shared_.failed; }
+
   // Returns when all members have called it.
   void meet() {
     const unsigned meeting = shared_.meetings.load(std::memory_order_acquire);
@@ -47,11 +73,11 @@ class Member {
     }
   }
 
-  // The same; false where the member is to return: if Ctrl-C was pressed, or if the others are dismissed. There must be
-  // a plain meeting between two of these.
+  // The same; false where the member is to return: if Ctrl-C was pressed, if something failed before the meeting
+  // before this one, or if the others are dismissed. There must be a plain meeting between two of these.
   bool meet_and_go_on() {
     if (number_ == 0) {
-      shared_.stop = released_->interrupted();
+      shared_.stop = interrupted() || shared_.failed;
       const bool held_up = waited_ > std::chrono::milliseconds(1) && 4 * waited_ > Clock::now() - start_;
       if (held_up) shared_.dismissed = true;  // for good: some may read it late
     }
@@ -77,6 +103,7 @@ class Member {
   Shared& shared_;
   int number_, n_members_ = 0;
   WithoutGil* released_;  // of the calling thread, else null
+  bool interrupted_ = false;
   Clock::time_point start_;
   Clock::duration waited_{0};
 };
@@ -103,6 +130,7 @@ void run_team(int n_threads, const Work& work) {
     work(member);
     for (std::thread& helper : helpers) helper.join();
   }
+  if (shared.failure) std::rethrow_exception(shared.failure);
   if (shared.stop) throw nanobind::python_error();
 }
 

@@ -89,6 +89,34 @@ def ksvd_update(
     nothing depends on the number of threads.
     """
 
+def learn_online(
+    patches: NDArray[Real],
+    dictionary: NDArray[Real],
+    rows: NDArray[np.int64],
+    *,
+    missing: NDArray[np.bool_] | None,
+    code_products: NDArray[np.float64],
+    patch_products: NDArray[np.float64],
+    n_before: int,
+    batch_size: int,
+    forgetting: float,
+    move: bool,
+    max_nonzero: int,
+    penalty: float | None,
+    tolerance: float,
+    n_threads: int,
+) -> tuple[NDArray[Real], NDArray[np.int64], NDArray[Real], NDArray[Real], NDArray[Real] | None]:
+    """Learn a dictionary from the patches that ``rows`` names, mini-batch after mini-batch.
+
+    Each is coded over the dictionary (M, P) as it then stands, by orthogonal matching pursuit with
+    ``max_nonzero`` non-zeros or, with a penalty, by the lasso to a relative duality gap of ``tolerance``;
+    added to the sums ``Σ x xᵀ`` and ``Σ x sᵀ``, in place, which fade before, as ``n_before`` patches are in
+    them; and one sweep of descent moves the atoms, unless ``move`` is false: then nothing fades either.
+
+    Returns the new dictionary, how many codes use each atom, and of each patch the norm of its residual,
+    the l1 norm of its code and, with a penalty, the gap. Nothing depends on the number of threads.
+    """
+
 def add_statistics(
     patches: NDArray[Real],
     dictionary: NDArray[Real],

@@ -56,7 +56,7 @@ def solve(
 ) -> Coding:
     """Run the compiled solver, and say so if a patch did not reach the tolerance."""
     if tolerance is None:
-        tolerance = 1e-4 if problem.patches.dtype == np.float32 else 1e-7
+        tolerance = usual_tolerance(problem.patches.dtype)
     check_number("tolerance", tolerance, minimum=0, inclusive=False)
     results = _kernels.convex_coding(
         problem.patches,
@@ -74,19 +74,26 @@ def solve(
     coding = coding_from_kernel(results, problem.n_atoms)
     check_finite(coding.residual_norm)
     assert coding.optimality is not None
-    missed = int(np.count_nonzero(~(coding.optimality <= tolerance)))
-    if missed:
-        _warn_of_missed_optimum(missed, coding.optimality, tolerance)
+    warn_of_missed_optimum(coding.optimality, tolerance, stacklevel=4)
     # Rounding makes a gap of zero come out a little below it.
     return replace(coding, optimality=np.maximum(coding.optimality, 0))
 
 
-def _warn_of_missed_optimum(missed: int, optimality: NDArray[Any], tolerance: float) -> None:
+def usual_tolerance(dtype: np.dtype[Any]) -> float:
+    """Relative duality gap to reach where the caller asks for none: what the precision allows."""
+    return 1e-4 if dtype == np.float32 else 1e-7
+
+
+def warn_of_missed_optimum(optimality: NDArray[Any], tolerance: float, *, stacklevel: int) -> None:
+    """Warn where patches ended at a larger relative duality gap than asked for."""
+    missed = int(np.count_nonzero(~(optimality <= tolerance)))
+    if not missed:
+        return
     from sklearn.exceptions import ConvergenceWarning
 
     warnings.warn(
         f"{missed} of {optimality.size} patches did not reach a relative duality gap of {tolerance:g} "
         f"(the worst reached {np.nanmax(optimality):.1e}); use float64, a larger tolerance or larger penalties.",
         ConvergenceWarning,
-        stacklevel=4,
+        stacklevel=stacklevel + 1,
     )

@@ -159,6 +159,13 @@ def filled(patches: NDArray[Any], missing: Mask) -> NDArray[Any]:
     return np.where(missing, means.astype(patches.dtype), patches)
 
 
+def most_nonzeros(n_nonzero_coefs: int | None, n_components: int, n_features: int) -> int:
+    """Non-zeros of each code: by default a tenth of the features, and never more than can help."""
+    chosen = max(1, n_features // 10) if n_nonzero_coefs is None else n_nonzero_coefs
+    check_integer("transform_n_nonzero_coefs", chosen, minimum=1)
+    return min(chosen, n_components, n_features)
+
+
 def pursue(
     patches: NDArray[Any],
     missing: Mask,
@@ -167,14 +174,11 @@ def pursue(
     output: Any,
     n_threads: int | None,
 ) -> Coding:
-    """Code by orthogonal matching pursuit, with at most as many non-zeros as there are atoms."""
-    n_components, n_features = dictionary.shape
-    chosen = max(1, n_features // 10) if n_nonzero_coefs is None else n_nonzero_coefs
-    check_integer("transform_n_nonzero_coefs", chosen, minimum=1)
+    """Code by orthogonal matching pursuit."""
     return orthogonal_matching_pursuit(
         patches,
         dictionary,
-        n_nonzero_coefs=min(chosen, n_components),
+        n_nonzero_coefs=most_nonzeros(n_nonzero_coefs, *dictionary.shape),
         mask=missing,
         output=output,
         n_threads=n_threads,

@@ -13,7 +13,15 @@ from sklearn.utils.validation import check_is_fitted
 from sparsight._checks import check_integer, check_number
 from sparsight.coding import Coding, lasso
 from sparsight.dictionaries._atoms import replace_idle_atoms
-from sparsight.dictionaries._learner import DictionaryLearner, Mask, Progress, filled, pursue
+from sparsight.dictionaries._learner import (
+    DictionaryLearner,
+    Mask,
+    Progress,
+    filled,
+    most_nonzeros,
+    pursue,
+)
+from sparsight.dictionaries._mini_batches import learn_mini_batches
 from sparsight.dictionaries._statistics import LearningStatistics
 from sparsight.errors import ParameterError
 
@@ -291,6 +299,8 @@ class OnlineDictionary(DictionaryLearner):
         check_number("forgetting", self.forgetting, minimum=0)
         if self.penalty is not None and self.transform_n_nonzero_coefs is not None:
             raise ParameterError("Give transform_n_nonzero_coefs or a penalty, not both.")
+        if self.penalty is not None:
+            check_number("penalty", self.penalty, minimum=0, inclusive=False)
         n_components = self._validated_n_components(*patches.shape)
         complete = filled(patches, missing)
         self.initial_components_ = self._initial_dictionary(
@@ -314,32 +324,46 @@ class OnlineDictionary(DictionaryLearner):
         self, patches: NDArray[Any], missing: Mask, order: NDArray[np.intp], *, move: bool = True
     ) -> NDArray[np.float64]:
         """Learn from all patches once; returns the history."""
-        objective = 0.0
-        for first in range(0, len(order), self.batch_size):
-            chosen = order[first : first + self.batch_size]
-            hidden = None if missing is None else missing.take(chosen, axis=0, mode="clip")
-            objective += self._learn(patches.take(chosen, axis=0, mode="clip"), hidden, move=move)
+        objective, first = 0.0, 0
+        while first < len(order):
+            last = first + self._n_before_replacement() if move else len(order)
+            objective += self._learn(patches, missing, order[first:last], move=move)
+            first = last
         self.objective_history_ = np.append(self.objective_history_, objective)
         return self.objective_history_
 
-    def _learn(self, patches: NDArray[Any], missing: Mask, *, move: bool) -> float:
-        """Add a mini-batch to the sums and move the atoms; returns the objective it met."""
-        coding: Any = self._code(patches, missing, self.components_, "sparse")
-        errors = np.square(coding.residual_norm, dtype=np.float64)
-        statistics = self.statistics_
-        if move and self.forgetting > 0:
-            horizon = max(statistics.n_patches + len(patches), self.forgetting * len(self.components_))
-            statistics.fade((1 - min(1.0, len(patches) / horizon)) ** self.forgetting)
-        statistics.add(patches, missing, coding.codes, self.components_, self.n_threads)
+    def _n_before_replacement(self) -> int:
+        """Patches of the mini-batches after which idle atoms are looked for next."""
+        n_left = _REPLACEMENT_PERIOD * len(self.components_) - self._n_unchecked
+        return max(1, -(-n_left // self.batch_size)) * self.batch_size
+
+    def _learn(self, patches: NDArray[Any], missing: Mask, rows: NDArray[np.intp], *, move: bool) -> float:
+        """Learn from some of the patches; returns the objective that they met."""
+        found = learn_mini_batches(
+            patches,
+            missing,
+            rows,
+            self.components_,
+            self.statistics_,
+            batch_size=self.batch_size,
+            forgetting=self.forgetting,
+            move=move,
+            n_nonzero_coefs=most_nonzeros(self.transform_n_nonzero_coefs, *self.components_.shape),
+            penalty=self.penalty,
+            n_threads=self.n_threads,
+        )
         if move:
-            self.components_ = statistics.best_dictionary(self.components_, n_threads=self.n_threads)
-            self._usage += np.bincount(coding.codes.indices, minlength=len(self._usage))
-            self._n_unchecked += len(patches)
+            self.components_ = found.dictionary
+            self._usage += found.usage
+            self._n_unchecked += len(rows)
             if self._n_unchecked >= _REPLACEMENT_PERIOD * len(self.components_):
-                self._replace_idle_atoms(filled(patches, missing), errors)
+                n_last = (len(rows) - 1) % self.batch_size + 1
+                last = rows[-n_last:]
+                hidden = None if missing is None else missing[last]
+                self._replace_idle_atoms(filled(patches[last], hidden), found.errors[-n_last:])
         if self.penalty is None:
-            return float(errors.sum())
-        return float(errors.sum() / 2 + self.penalty * coding.l1_norm.sum(dtype=np.float64))
+            return float(found.errors.sum())
+        return float(found.errors.sum() / 2 + self.penalty * found.l1_norm.sum())
 
     def _replace_idle_atoms(self, patches: NDArray[Any], errors: NDArray[np.float64]) -> None:
         """Let unused and duplicate atoms begin anew, as the patches that are represented worst."""
