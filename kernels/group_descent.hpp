@@ -29,7 +29,9 @@ class GroupDescent {
         leave_zero(set, products, first, last, bound);
         continue;
       }
-      if (test_zero && bound > 0 && restart(set, products, first, last, bound, energy)) continue;
+      if (test_zero && bound > 0 && is_near_zero(set, products, first, bound, energy) &&
+          restart(set, products, first, last, bound, energy))
+        continue;
       const T pull_back = bound / square_root(energy);  // of the quadratic above the norm, kept for the whole group
       for (std::int64_t i = first; i < last; ++i) {
         const std::int64_t k = groups_.members[i];
@@ -65,6 +67,14 @@ class GroupDescent {
       const std::int64_t k = groups_.members[i];
       if (ray_[k] != 0) move_code(set, k, length * ray_[k], gram_.row(set, products, k));
     }
+  }
+
+  // Whether a group may belong to zero: the others either do not, or descent takes them there.
+  template <class Products>
+  bool is_near_zero(const WorkingSet<T>& set, const Products& products, std::int64_t first, T bound, T energy) {
+    const std::int64_t k = groups_.members[first];
+    const T curvature = gram_.row(set, products, k)[k];
+    return curvature * curvature * energy < 4 * bound * bound;
   }
 
   // Puts a group to zero that belongs there, or to the minimum on the ray from zero where that is lower than where
