@@ -159,7 +159,14 @@ def test_half_of_what_all_of_an_image_has_is_forgotten(detector, monkeypatch):
     raw = scorer.steps[0].score(features)
     _, scores = scorer._scores_of_whole(features, 1.0)
     assert np.allclose(raw - scores, np.median(raw - scores), atol=1e-6)
-    assert np.median(raw - scores) == pytest.approx(np.median(raw) / 2, abs=0.1)
+    monkeypatch.setattr(scorer, "_at_scale", lambda *_: raw + 1)
+    _, of_raised = scorer._scores_of_whole(features, 1.0)
+    assert np.allclose(of_raised - scores, 0.5, atol=1e-5)
+    few = raw.copy()
+    few[:3] += 20
+    monkeypatch.setattr(scorer, "_at_scale", lambda *_: few)
+    _, with_few = scorer._scores_of_whole(features, 1.0)
+    assert np.median(scores - with_few) == pytest.approx(0, abs=0.05)
 
 
 def textured(seed, sigma):

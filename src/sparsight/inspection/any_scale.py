@@ -19,6 +19,7 @@ from sparsight.inspection.scale_estimate import ScaleEstimate
 from sparsight.inspection.scale_steps import ScaleSteps
 from sparsight.inspection.scorers import Fold, Observed
 from sparsight.inspection.shrunk_copies import ShrunkCopies
+from sparsight.inspection.small_sizes import unshown_variance
 from sparsight.inspection.survey import is_large, samples
 from sparsight.models import arrays_under
 
@@ -127,6 +128,10 @@ class AnyScaleScorer(LikelihoodScorer):
             [self._telling(self._training_features(copied)) for copied in copies] for copies in by_step
         ]
         self.estimate = ScaleEstimate.of(features, self.factors)
+
+    def _unshown(self, n_features: int, n_separate: float) -> NDArray[np.floating]:
+        """Images that support the smallest size at full scale may not when shrunk."""
+        return unshown_variance(n_separate, len(self.levels), n_features)
 
     def left_out(
         self, folds: Iterable[Fold], random_state: np.random.RandomState

@@ -40,12 +40,12 @@ class MixtureDensity:
         features: NDArray[np.floating],
         n_components: int,
         *,
-        regularization: float,
+        regularization: NDArray[np.floating] | float,
         random_state: np.random.RandomState,
     ) -> MixtureDensity:
         """Fit by expectation maximisation to feature vectors, shape (n, n_features).
 
-        `regularization` is added to the diagonal of every covariance.
+        `regularization`, of each feature or of all, is added to the diagonal of every covariance.
         """
         vectors = np.asarray(features, np.float32)
         n_components = min(n_components, len(vectors))
@@ -61,7 +61,9 @@ class MixtureDensity:
             density = cls._maximising(vectors, shares, regularization)
         return density
 
-    def refined(self, features: NDArray[np.float32], *, regularization: float) -> MixtureDensity:
+    def refined(
+        self, features: NDArray[np.float32], *, regularization: NDArray[np.floating] | float
+    ) -> MixtureDensity:
         """A few more steps of expectation maximisation, to feature vectors of shape (n, n_features).
 
         Where these are a part of those that the mixture was fitted to, the components come out nearly as if the
@@ -86,7 +88,10 @@ class MixtureDensity:
 
     @classmethod
     def _maximising(
-        cls, features: NDArray[np.float32], shares: NDArray[np.floating], regularization: float
+        cls,
+        features: NDArray[np.float32],
+        shares: NDArray[np.floating],
+        regularization: NDArray[np.floating] | float,
     ) -> MixtureDensity:
         """The mixture whose components have these shares of the vectors."""
         totals = shares.sum(axis=0, dtype=np.float64)

@@ -242,7 +242,13 @@ class LikelihoodScorer(LocalScores):
             n_separate=n_separate,
             random_state=random_state,
             whole=whole,
+            unshown=self._unshown(n_features, n_separate),
         )
+
+    def _unshown(self, n_features: int, n_separate: float) -> NDArray[np.floating] | None:
+        """Variance of features, as many of each size, that few vectors do not show; see `LikelihoodRatio.of`."""
+        del n_features, n_separate
+        return None
 
     def _n_separate(self, images: Sequence[Observed]) -> float:
         """How many positions whose features have nothing in common there is room for."""

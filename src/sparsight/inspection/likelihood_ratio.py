@@ -46,6 +46,7 @@ class LikelihoodRatio:
         n_separate: float,
         random_state: np.random.RandomState,
         whole: LikelihoodRatio | None = None,
+        unshown: NDArray[np.floating] | None = None,
     ) -> LikelihoodRatio:
         """Learn from feature vectors.
 
@@ -62,6 +63,9 @@ class LikelihoodRatio:
         random_state : RandomState
         whole : LikelihoodRatio, optional
             What was learned from these vectors and others: its mixtures are refitted to these, which is quick.
+        unshown : array of shape (n_features,), optional
+            Variance of normal features, mapped to normal scores, that the vectors are too few to show; by default the
+            same for all, (n_features / n_separate)².
         """
         marginals = NormalScores.of(normal, resolvable) if whole is None else whole.marginals
         normal, odd = marginals.apply(normal), marginals.apply(odd)
@@ -72,6 +76,7 @@ class LikelihoodRatio:
                 n_separate=n_separate,
                 random_state=random_state,
                 whole=None if whole is None else whole.verdicts[number],
+                unshown=None if unshown is None else unshown[:n_features],
             )
             for number, n_features in enumerate([normal.shape[1], *parts])
         )
@@ -131,9 +136,12 @@ class Verdict:
         n_separate: float,
         random_state: np.random.RandomState,
         whole: Verdict | None,
+        unshown: NDArray[np.floating] | None,
     ) -> Verdict:
         """Learn from features that were mapped to normal scores; parameters as of `LikelihoodRatio.of`."""
-        regularization = _REGULARIZATION + (normal.shape[1] / n_separate) ** 2
+        if unshown is None:
+            unshown = np.full(normal.shape[1], (normal.shape[1] / n_separate) ** 2)
+        regularization = _REGULARIZATION + unshown
         if whole is None:
             n_components = int(np.clip(n_separate / _SEPARATE_VECTORS_PER_COMPONENT, 1, _MOST_COMPONENTS))
             density = MixtureDensity.of(
