@@ -15,34 +15,34 @@ struct AtomUsers {
   std::vector<std::int64_t> slots;    // and the place of that code in the CSR matrix
 };
 
-// Checks on the way that the codes are a CSR matrix (n, n_atoms).
-inline AtomUsers users_of_atoms(const std::int64_t* indptr, const std::int32_t* indices, std::size_t n,
-                                std::size_t n_codes, std::size_t n_atoms) {
+// Throws where the codes are no CSR matrix (n, n_atoms).
+inline void check_codes(const std::int64_t* indptr, const std::int32_t* indices, std::size_t n, std::size_t n_codes,
+                        std::size_t n_atoms) {
   const char* const malformed = "codes do not form a CSR matrix with one row per patch";
   require(indptr[0] == 0 && std::size_t(indptr[n]) == n_codes, malformed);
+  for (std::size_t i = 0; i < n; ++i) require(indptr[i] <= indptr[i + 1], malformed);
+  for (std::size_t e = 0; e < n_codes; ++e)
+    require(indices[e] >= 0 && std::size_t(indices[e]) < n_atoms, "codes name an atom that is not there");
+}
+
+inline AtomUsers users_of_atoms(const Line<std::int64_t>& indptr, const Line<std::int32_t>& indices, std::size_t n,
+                                std::size_t n_atoms) {
+  const std::size_t n_codes = indices.shape(0);
+  require(indptr.shape(0) == n + 1, "codes do not form a CSR matrix with one row per patch");
+  check_codes(indptr.data(), indices.data(), n, n_codes, n_atoms);
   AtomUsers users{std::vector<std::int64_t>(n_atoms + 1, 0), std::vector<std::int32_t>(n_codes),
                   std::vector<std::int64_t>(n_codes)};
-  for (std::size_t e = 0; e < n_codes; ++e) {
-    require(indices[e] >= 0 && std::size_t(indices[e]) < n_atoms, "codes name an atom that is not there");
-    ++users.starts[indices[e] + 1];
-  }
+  for (std::size_t e = 0; e < n_codes; ++e) ++users.starts[indices.data()[e] + 1];
   std::partial_sum(users.starts.begin(), users.starts.end(), users.starts.begin());
   std::vector<std::int64_t> next(users.starts.begin(), users.starts.end() - 1);
   for (std::size_t i = 0; i < n; ++i) {
-    require(indptr[i] <= indptr[i + 1], malformed);
-    for (std::int64_t e = indptr[i]; e < indptr[i + 1]; ++e) {
-      const std::int64_t at = next[indices[e]]++;
+    for (std::int64_t e = indptr.data()[i]; e < indptr.data()[i + 1]; ++e) {
+      const std::int64_t at = next[indices.data()[e]]++;
       users.patches[at] = std::int32_t(i);
       users.slots[at] = e;
     }
   }
   return users;
-}
-
-inline AtomUsers users_of_atoms(const Line<std::int64_t>& indptr, const Line<std::int32_t>& indices, std::size_t n,
-                                std::size_t n_atoms) {
-  require(indptr.shape(0) == n + 1, "codes do not form a CSR matrix with one row per patch");
-  return users_of_atoms(indptr.data(), indices.data(), n, indices.shape(0), n_atoms);
 }
 
 }  // namespace sparsight

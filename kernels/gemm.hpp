@@ -93,8 +93,10 @@ void gram_panel(const Dictionary<T>& d, std::int64_t which, T* gram) {
     for (std::int64_t i = first; i < n; ++i)
       __builtin_memcpy(gram + i * n + first, block + (i - row) * W, W * sizeof(T));
   }
-  for (std::int64_t row = first + W; row < n; ++row)
-    for (std::int64_t i = first; i < first + W; ++i) gram[i * n + row] = gram[row * n + i];
+  // Some rows at a time, so that whole cache lines are written.
+  for (std::int64_t row = first + W; row < n; row += W)
+    for (std::int64_t i = first; i < first + W; ++i)
+      for (std::int64_t r = row; r < row + W; ++r) gram[i * n + r] = gram[r * n + i];
 }
 
 }  // namespace

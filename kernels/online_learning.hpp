@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "atom_descent.hpp"
-#include "atom_users.hpp"
+#include "prepared_dictionary.hpp"
 #include "tile_plan.hpp"
 
 namespace sparsight {
@@ -94,14 +94,18 @@ class OnlineLearning {
     for (std::int64_t task = next++; task < n_tasks; task = next++) work(task);
   }
 
+  static void fetch_ahead(const T* patch, std::int64_t n_features) {
+    constexpr std::int64_t in_line = 64 / std::int64_t(sizeof(T));
+    for (std::int64_t p = 0; p < n_features; p += in_line) __builtin_prefetch(patch + p);
+  }
+
   void fetch(std::size_t batch, const Member& member, bool fresh_atoms) {
-    if (member.number() == 0) {
-      next_atom_ = 0;
-      if (fresh_atoms) coder_.assign(p_.dictionary);
-    }
+    if (member.number() == 0 && fresh_atoms) coder_.assign(p_.dictionary);
     const std::int64_t P = p_.n_features, n = size_of(batch);
     const std::int64_t* rows = p_.rows + first_of(batch);
-    for (std::int64_t i = member.first_of(n); i < member.last_of(n); ++i) {
+    const std::int64_t last = member.last_of(n);
+    for (std::int64_t i = member.first_of(n); i < last; ++i) {
+      if (i + 8 < last) fetch_ahead(p_.patches + rows[i + 8] * P, P);
       std::copy_n(p_.patches + rows[i] * P, P, patches_.data() + i * P);
       if (p_.missing != nullptr) std::copy_n(p_.missing + rows[i] * P, P, missing_.data() + i * P);
     }
@@ -124,7 +128,7 @@ class OnlineLearning {
     });
   }
 
-  // Puts the codes of all tiles together, by patch and by atom; for the calling thread.
+  // Puts the codes of all tiles together; for the calling thread.
   void gather(std::size_t batch, const Member& member) {
     if (member.in_vain()) return;
     const std::int64_t n = size_of(batch);
@@ -133,8 +137,7 @@ class OnlineLearning {
     indices_.resize(n_codes);
     values_.resize(n_codes);
     sort_codes(plans_[batch], codes_, indptr_.data(), indices_.data(), values_.data());
-    users_ = users_of_atoms(indptr_.data(), indices_.data(), std::size_t(n), n_codes, std::size_t(p_.n_atoms));
-    for (std::int64_t j = 0; j < p_.n_atoms; ++j) p_.usage[j] += users_.starts[j + 1] - users_.starts[j];
+    for (std::size_t e = 0; e < n_codes; ++e) ++p_.usage[indices_[e]];
     descent_.load(p_.dictionary);
     next_panel_ = next_tile_ = 0;
   }
@@ -158,9 +161,6 @@ class OnlineLearning {
                                       indptr_.data(),
                                       indices_.data(),
                                       values_.data(),
-                                      users_.starts.data(),
-                                      users_.patches.data(),
-                                      users_.slots.data(),
                                       p_.code_products,
                                       p_.patch_products};
     if (incomplete) {
@@ -168,12 +168,7 @@ class OnlineLearning {
       for (std::int64_t i = member.first_of(n); i < member.last_of(n); ++i) k.complete_patch(statistics, i);
       member.meet();
     }
-    const double kept = fading(batch);
-    share(next_atom_, p_.n_atoms, [&](std::int64_t j) {
-      for (std::int64_t m = 0; m < p_.n_atoms; ++m) p_.code_products[j * p_.n_atoms + m] *= kept;
-      for (std::int64_t p = 0; p < p_.n_features; ++p) p_.patch_products[j * p_.n_features + p] *= kept;
-      k.add_users(statistics, j);
-    });
+    k.add_patches(statistics, size_of(batch), fading(batch), member.number(), member.n_members());
   }
 
   // One sweep of descent, which keeps norms at most 1; atoms that end shorter are scaled up, which only lets codes
@@ -184,8 +179,7 @@ class OnlineLearning {
     descent_.store(p_.dictionary);
     for (std::int64_t j = 0; j < p_.n_atoms; ++j) {
       T* const atom = p_.dictionary + j * p_.n_features;
-      double energy = 0;
-      for (std::int64_t p = 0; p < p_.n_features; ++p) energy += double(atom[p]) * double(atom[p]);
+      const double energy = squared_norm(atom, std::size_t(p_.n_features));
       const T scale = energy > 0 ? T(1 / std::sqrt(energy)) : T(1);
       for (std::int64_t p = 0; p < p_.n_features; ++p) atom[p] *= scale;
     }
@@ -208,8 +202,7 @@ class OnlineLearning {
   std::vector<std::int64_t> indptr_;
   std::vector<std::int32_t> indices_;
   std::vector<T> values_;
-  AtomUsers users_;
-  std::atomic<std::int64_t> next_panel_{0}, next_tile_{0}, next_atom_{0};
+  std::atomic<std::int64_t> next_panel_{0}, next_tile_{0};
 };
 
 }  // namespace sparsight

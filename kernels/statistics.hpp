@@ -27,20 +27,37 @@ void complete_patch(const Statistics<T>& s, std::int64_t patch) {
     if (!missing[p]) completed[p] = s.patches[patch * P + p];
 }
 
-// Adds all patches that use an atom to its rows of the sums. No two atoms share a row, so they can be done at once.
+// What is the part'th of `n_parts` of `n` things, in whole multiples: its beginning; the end is that of the next one.
+constexpr std::int64_t part_start(std::int64_t n, std::int64_t multiple, std::int64_t part, std::int64_t n_parts) {
+  const std::int64_t start = (n + multiple - 1) / multiple * part / n_parts * multiple;
+  return start < n ? start : n;
+}
+
+// Multiplies the sums by `kept` and adds the patches: a part of the rows of A and of the columns of B. No two parts
+// share anything, so they can be done at once. Patch after patch, so that each is fetched once; the sums stay near.
 template <class T>
-void add_users(const Statistics<T>& s, std::int64_t atom) {
-  const std::int64_t P = s.n_features;
+void add_patches(const Statistics<T>& s, std::int64_t n_patches, double kept, std::int64_t part, std::int64_t n_parts) {
+  const std::int64_t M = s.n_atoms, P = s.n_features;
+  const std::int64_t first_atom = part_start(M, 1, part, n_parts), last_atom = part_start(M, 1, part + 1, n_parts);
+  const std::int64_t first = part_start(P, 8, part, n_parts), last = part_start(P, 8, part + 1, n_parts);
+  if (kept != 1) {
+    for (std::int64_t i = first_atom * M; i < last_atom * M; ++i) s.code_products[i] *= kept;
+    for (std::int64_t j = 0; j < M; ++j)
+      for (std::int64_t p = first; p < last; ++p) s.patch_products[j * P + p] *= kept;
+  }
   const T* patches = s.completed != nullptr ? s.completed : s.patches;
-  double* code_products = s.code_products + atom * s.n_atoms;
-  double* patch_products = s.patch_products + atom * P;
-  for (std::int64_t u = s.users_start[atom]; u < s.users_start[atom + 1]; ++u) {
-    const std::int64_t patch = s.users[u];
-    const double code = s.values[s.slots[u]];
-    for (std::int64_t e = s.indptr[patch]; e < s.indptr[patch + 1]; ++e)
-      code_products[s.indices[e]] += code * s.values[e];
-    const T* values = patches + patch * P;
-    for (std::int64_t p = 0; p < P; ++p) patch_products[p] += code * values[p];
+  for (std::int64_t i = 0; i < n_patches; ++i) {
+    const T* values = patches + i * P;
+    const std::int64_t begin = s.indptr[i], end = s.indptr[i + 1];
+    for (std::int64_t e = begin; e < end; ++e) {
+      const std::int64_t atom = s.indices[e];
+      const double code = s.values[e];
+      double* sums = s.patch_products + atom * P;
+      for (std::int64_t p = first; p < last; ++p) sums[p] += code * values[p];
+      if (atom < first_atom || atom >= last_atom) continue;
+      double* products = s.code_products + atom * M;
+      for (std::int64_t other = begin; other < end; ++other) products[s.indices[other]] += code * s.values[other];
+    }
   }
 }
 
@@ -72,8 +89,8 @@ void combine_atoms(const double* code_products, std::int64_t n_atoms, std::int64
   const std::int64_t width = round_up(n_features, W), count = atoms_in_block(n_atoms, first);
   for (std::int64_t i = 0; i < block_rows; ++i) {
     const double* products = code_products + (first + i) * n_atoms;
-    const double energy = i < count ? products[first + i] : 0;
-    for (std::int64_t m = 0; m < n_atoms; ++m) factors[i * n_atoms + m] = energy > 0 ? T(products[m] / energy) : T(0);
+    const double energy = i < count ? products[first + i] : 0, inverse = energy > 0 ? 1 / energy : 0;
+    for (std::int64_t m = 0; m < n_atoms; ++m) factors[i * n_atoms + m] = T(products[m] * inverse);
   }
   for (std::int64_t panel = first_panel; panel < last_panel; ++panel)
     multiply_block(factors, panels + panel * W * n_atoms, n_atoms, combinations + panel * W, width);
@@ -92,9 +109,10 @@ T move_atoms(const double* code_products, const double* patch_products, std::int
     const std::int64_t atom = first + i;
     const double energy = code_products[atom * n_atoms + atom];
     if (!(energy > 0)) continue;
+    const double inverse = 1 / energy;
     read_atom(panels, n_atoms, atom, width, old);
     for (std::int64_t p = 0; p < n_features; ++p)
-      fresh[p] = old[p] + T(patch_products[atom * n_features + p] / energy) - combinations[i * width + p];
+      fresh[p] = old[p] + T(patch_products[atom * n_features + p] * inverse) - combinations[i * width + p];
     for (std::int64_t p = n_features; p < width; ++p) fresh[p] = 0;
     const T norm = square_root(dot(fresh, fresh, width));
     if (!(norm > 0)) continue;

@@ -28,8 +28,9 @@ void add_statistics(const Matrix<T>& patches, const Matrix<T>& dictionary, const
   require(code_products.shape(0) == n_atoms && code_products.shape(1) == n_atoms &&
               patch_products.shape(0) == n_atoms && patch_products.shape(1) == n_features,
           "the sums do not fit the dictionary");
-  require(indices.shape(0) == values.shape(0), "codes do not form a CSR matrix with one row per patch");
-  const AtomUsers users = users_of_atoms(indptr, indices, n, n_atoms);
+  require(indptr.shape(0) == n + 1 && indices.shape(0) == values.shape(0),
+          "codes do not form a CSR matrix with one row per patch");
+  check_codes(indptr.data(), indices.data(), n, indices.shape(0), n_atoms);
   std::vector<T> completed(missing ? n * n_features : 0);
   const Statistics<T> statistics = {std::int64_t(n_features),
                                     std::int64_t(n_atoms),
@@ -40,15 +41,14 @@ void add_statistics(const Matrix<T>& patches, const Matrix<T>& dictionary, const
                                     indptr.data(),
                                     indices.data(),
                                     values.data(),
-                                    users.starts.data(),
-                                    users.patches.data(),
-                                    users.slots.data(),
                                     code_products.data(),
                                     patch_products.data()};
   const Kernels<T>& k = kernels_for<T>();
   if (missing)
     for_each_task(std::int64_t(n), n_threads, 0, [&](std::int64_t i, void*) { k.complete_patch(statistics, i); });
-  for_each_task(std::int64_t(n_atoms), n_threads, 0, [&](std::int64_t j, void*) { k.add_users(statistics, j); });
+  for_each_task(n_threads, n_threads, 0, [&](std::int64_t part, void*) {
+    k.add_patches(statistics, std::int64_t(n), 1.0, part, n_threads);
+  });
 }
 
 template <class T>

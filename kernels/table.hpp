@@ -111,9 +111,6 @@ struct Statistics {
   const std::int64_t* indptr;   // codes as CSR
   const std::int32_t* indices;
   const T* values;
-  const std::int64_t* users_start;  // (n_atoms + 1) into the two below
-  const std::int32_t* users;        // patches that use an atom, atom after atom
-  const std::int64_t* slots;        // and where in `values` that code stands
   double* code_products;   // A, (n_atoms, n_atoms)
   double* patch_products;  // B, (n_atoms, n_features)
 };
@@ -148,7 +145,8 @@ struct Kernels {
   void (*fit_codes)(const AtomUpdate<T>&, const T* atom, const T* fresh, std::int64_t first, std::int64_t last);
   void (*measure_residuals)(const AtomUpdate<T>&, std::int64_t first, std::int64_t last);
   void (*complete_patch)(const Statistics<T>&, std::int64_t patch);
-  void (*add_users)(const Statistics<T>&, std::int64_t atom);
+  void (*add_patches)(const Statistics<T>&, std::int64_t n_patches, double kept, std::int64_t part,
+                      std::int64_t n_parts);
   std::int64_t panel_width;  // features of a panel of atoms
   std::int64_t block_rows;   // atoms moved together
   void (*combine_atoms)(const double* code_products, std::int64_t n_atoms, std::int64_t n_features, std::int64_t first,

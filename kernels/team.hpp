@@ -36,6 +36,7 @@ class Member {
   }
 
   int number() const { return number_; }  // 0: on the calling thread
+  int n_members() const { return n_members_; }
 
   // This member's part of `n` things: from the first to before the second.
   std::int64_t first_of(std::int64_t n) const { return n * number_ / n_members_; }

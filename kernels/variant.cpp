@@ -22,7 +22,7 @@ template <class T>
 constexpr Kernels<T> kernels_of = {
     atom_padding<T>, pack_panels<T>, gram_panel<T>, greedy_tile<T>, greedy<T>, convex_tile<T>, convex<T>,
     form_residuals<T>, sum_users<T>, fit_atom<T>, fit_codes<T>, measure_residuals<T>,
-    complete_patch<T>, add_users<T>, panel_width<T>, block_rows, combine_atoms<T>, move_atoms<T>,
+    complete_patch<T>, add_patches<T>, panel_width<T>, block_rows, combine_atoms<T>, move_atoms<T>,
     pooling_scratch_bytes<T>, pool_row<T>, product<T>,
 };
 
