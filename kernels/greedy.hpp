@@ -34,7 +34,7 @@ void pursue_incomplete(const GreedyProblem<T>& problem, const Tile<T>& tile, con
   MaskedPursuit<T> whole(problem, block_rows, scratch);
   if (tile.count == 0) return;
   screened.run(tile, out, sink, [&](std::int64_t i) {
-    whole.run({tile.patches, tile.missing, tile.rows + i, 1});
+    whole.run({tile.patches, tile.missing, tile.rows + i, 1, tile.sources});
     whole.finish(0, tile.rows[i], out, sink);
   });
 }

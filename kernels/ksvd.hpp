@@ -19,12 +19,11 @@ namespace {
 
 // The residuals and codes of an atom's users lie apart: they are fetched before their turn.
 template <class T>
-SPARSIGHT_INLINE void fetch_ahead(const AtomUpdate<T>& u, std::int64_t user, std::int64_t last) {
-  constexpr std::int64_t ahead = 8, in_line = 64 / std::int64_t(sizeof(T));
+SPARSIGHT_INLINE void fetch_user(const AtomUpdate<T>& u, std::int64_t user, std::int64_t last) {
+  constexpr std::int64_t ahead = 8;
   if (user + ahead >= last) return;
   __builtin_prefetch(u.values + u.slots[user + ahead], 1);
-  const T* residual = u.residual + u.users[user + ahead] * u.n_features;
-  for (std::int64_t p = 0; p < u.n_features; p += in_line) __builtin_prefetch(residual + p, 1);
+  fetch_ahead(u.residual + u.users[user + ahead] * u.n_features, u.n_features);
 }
 
 // Sums over users [first, last): Σ_i x_i r_i, Σ_i x_i² m_i (entry by entry) and Σ_i x_i²; 2 n_features + 1 numbers.
@@ -35,7 +34,7 @@ void sum_users(const AtomUpdate<T>& u, std::int64_t first, std::int64_t last, T*
   T energy = 0;
   for (std::int64_t p = 0; p < 2 * P; ++p) sums[p] = 0;
   for (std::int64_t e = first; e < last; ++e) {
-    fetch_ahead(u, e, last);
+    fetch_user(u, e, last);
     const T x = u.values[u.slots[e]];
     axpy(x, u.residual + u.users[e] * P, sums, P);
     energy += x * x;

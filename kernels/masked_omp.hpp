@@ -112,7 +112,7 @@ class MaskedPursuit {
     __builtin_memset(s_.vectors, 0, static_cast<std::size_t>(rows * features) * sizeof(T));
     n_active_ = 0;
     for (std::int64_t i = 0; i < tile.count; ++i) {
-      const std::uint8_t* missing = tile.missing + tile.rows[i] * features;
+      const std::uint8_t* missing = missing_of(tile, i, features);
       T* observed = s_.observed + i * features;
       mark_observed(missing, features, observed);
       copy(observed, i);

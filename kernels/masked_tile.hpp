@@ -33,7 +33,7 @@ class MaskedTile {
     std::int64_t active[block_rows], n_active = tile.count;
     for (std::int64_t i = 0; i < tile.count; ++i) {
       active[i] = i;
-      const std::uint8_t* missing = tile.missing + tile.rows[i] * features;
+      const std::uint8_t* missing = missing_of(tile, i, features);
       mark_observed(missing, features, observed_ + i * features);
       searches_[i].begin(squared_norm(i));
     }

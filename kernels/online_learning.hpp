@@ -45,9 +45,7 @@ class OnlineLearning {
                coder.most_nonzeros()),
         scratch_(sinks_.scratch_bytes() * std::size_t(n_members)),
         descent_(problem.n_atoms, problem.n_features, n_members),
-        patches_(most_ * problem.n_features),
-        missing_(problem.missing ? most_ * problem.n_features : 0),
-        completed_(missing_.size()),
+        completed_(problem.missing ? most_ * problem.n_features : 0),
         n_nonzero_(most_),
         indptr_(most_ + 1) {
     for (std::int64_t first = 0; first < p_.n_rows; first += p_.batch_size)
@@ -67,9 +65,9 @@ class OnlineLearning {
   void run(Member& member) {
     bool fresh_atoms = true;
     for (std::size_t batch = 0; batch < plans_.size(); ++batch) {
-      fetch(batch, member, fresh_atoms);
-      member.meet();
       if (fresh_atoms) {
+        if (member.number() == 0) coder_.assign(p_.dictionary);
+        member.meet();
         share(next_panel_, coder_.n_gram_panels(), [&](std::int64_t panel) { coder_.fill_gram_panel(panel); });
         member.meet();
       }
@@ -94,23 +92,6 @@ class OnlineLearning {
     for (std::int64_t task = next++; task < n_tasks; task = next++) work(task);
   }
 
-  static void fetch_ahead(const T* patch, std::int64_t n_features) {
-    constexpr std::int64_t in_line = 64 / std::int64_t(sizeof(T));
-    for (std::int64_t p = 0; p < n_features; p += in_line) __builtin_prefetch(patch + p);
-  }
-
-  void fetch(std::size_t batch, const Member& member, bool fresh_atoms) {
-    if (member.number() == 0 && fresh_atoms) coder_.assign(p_.dictionary);
-    const std::int64_t P = p_.n_features, n = size_of(batch);
-    const std::int64_t* rows = p_.rows + first_of(batch);
-    const std::int64_t last = member.last_of(n);
-    for (std::int64_t i = member.first_of(n); i < last; ++i) {
-      if (i + 8 < last) fetch_ahead(p_.patches + rows[i + 8] * P, P);
-      std::copy_n(p_.patches + rows[i] * P, P, patches_.data() + i * P);
-      if (p_.missing != nullptr) std::copy_n(p_.missing + rows[i] * P, P, missing_.data() + i * P);
-    }
-  }
-
   void code(std::size_t batch, Member& member) {
     const TilePlan& plan = plans_[batch];
     const std::int64_t first = first_of(batch);
@@ -123,7 +104,7 @@ class OnlineLearning {
     share(next_tile_, std::int64_t(plan.n_tiles()), [&](std::int64_t t) {
       if (member.interrupted()) return;
       SparseSink<T> sink = sinks_.sink(scratch);
-      coder_.code(plan.tile(t, patches_.data(), missing_.data()), output, &sink, scratch);
+      coder_.code(plan.tile(t, p_.patches, p_.missing, p_.rows + first), output, &sink, scratch);
       member.attempt([&] { codes_[t].take(sink); });
     });
   }
@@ -154,8 +135,9 @@ class OnlineLearning {
     const bool incomplete = p_.missing != nullptr;
     const Statistics<T> statistics = {p_.n_features,
                                       p_.n_atoms,
-                                      patches_.data(),
-                                      incomplete ? missing_.data() : nullptr,
+                                      p_.patches,
+                                      p_.missing,
+                                      p_.rows + first_of(batch),
                                       p_.dictionary,
                                       incomplete ? completed_.data() : nullptr,
                                       indptr_.data(),
@@ -193,10 +175,8 @@ class OnlineLearning {
   ScratchMemory scratch_;
   AtomDescent<T> descent_;
   std::vector<TilePlan> plans_;  // of each mini-batch
-  // The mini-batch and its codes.
-  std::vector<T> patches_;
-  std::vector<std::uint8_t> missing_;
-  std::vector<T> completed_;
+  // Codes of the mini-batch.
+  std::vector<T> completed_;  // where values are missing
   std::vector<TileCodes<T>> codes_;
   std::vector<std::int32_t> n_nonzero_;
   std::vector<std::int64_t> indptr_;

@@ -66,8 +66,10 @@ class PreparedDictionary {
     for (std::size_t j = 0; j < n_atoms; ++j) {
       const Atom* from = atoms + (names_.empty() ? j : std::size_t(names_[j])) * n_features;
       const double energy = squared_norm(from, n_features);
-      if (form_.unit_norm) scale_[j] = energy > 0 ? T(1 / std::sqrt(energy)) : T(0);
-      for (std::size_t p = 0; p < n_features; ++p) atoms_[j * n_features + p] = T(from[p]) * scale_[j];
+      const T scale = !form_.unit_norm ? T(1) : energy > 0 ? T(1 / std::sqrt(energy)) : T(0);
+      T* const to = atoms_.data() + j * n_features;
+      for (std::size_t p = 0; p < n_features; ++p) to[p] = T(from[p]) * scale;
+      scale_[j] = scale;
       squared_norms_[j] = form_.unit_norm ? T(energy > 0) : T(energy);
     }
     const Kernels<T>& k = kernels_for<T>();

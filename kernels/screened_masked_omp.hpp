@@ -58,7 +58,7 @@ class ScreenedMaskedTile {
     n_active_ = 0;
     for (std::int64_t i = 0; i < tile.count; ++i) {
       prefetch_rows(tile, i + 4);
-      energy_[i] = take_up(tile.patches + tile.rows[i] * features, tile.missing + tile.rows[i] * features, i);
+      energy_[i] = take_up(patch_of(tile, i, features), missing_of(tile, i, features), i);
       settled_[i] = false;
       if (energy_[i] > 0) active_[n_active_++] = i;
     }
@@ -74,7 +74,7 @@ class ScreenedMaskedTile {
   // The patches come from the main memory.
   void prefetch_rows(const Tile<T>& tile, std::int64_t i) const {
     if (i >= tile.count) return;
-    const auto* patch = reinterpret_cast<const char*>(tile.patches + tile.rows[i] * d_.n_features);
+    const auto* patch = reinterpret_cast<const char*>(patch_of(tile, i, d_.n_features));
     for (std::int64_t at = 0; at < d_.n_features * std::int64_t(sizeof(T)); at += 64) __builtin_prefetch(patch + at);
   }
 

@@ -51,7 +51,7 @@ class ScreenedTile {
     choose(tile);
     compute_codes(tile);
     for (std::int64_t i = 0; i < tile.count; ++i) {
-      const double* patch = patch_of(tile, i);
+      const double* patch = patch_of(tile, i, d_.n_features);
       if (!settled_[i]) {
         pursue_whole(patch, tile.rows[i], out, sink);
         continue;
@@ -67,16 +67,14 @@ class ScreenedTile {
  private:
   using Search = Pursuit<float, order_recursive>;
 
-  const double* patch_of(const Tile<double>& tile, std::int64_t i) const {
-    return tile.patches + tile.rows[i] * d_.n_features;
-  }
-
   // The atoms of all patches, in single precision.
   void choose(const Tile<double>& tile) {
     const std::int64_t features = d_.n_features, padded = single_.padded_atoms;
     const std::int64_t rows = round_up(tile.count, block_rows);
-    for (std::int64_t i = 0; i < tile.count; ++i)
-      energy_[i] = to_single(patch_of(tile, i), features, patches_ + i * features);
+    for (std::int64_t i = 0; i < tile.count; ++i) {
+      if (i + 4 < tile.count) fetch_ahead(patch_of(tile, i + 4, features), features);
+      energy_[i] = to_single(patch_of(tile, i, d_.n_features), features, patches_ + i * features);
+    }
     for (std::int64_t p = tile.count * features; p < rows * features; ++p) patches_[p] = 0;
     product(patches_, rows, single_.panels, padded, features, correlations_);
     pursue_in_pairs(
@@ -96,7 +94,7 @@ class ScreenedTile {
     std::int64_t patch_in[Refit::lanes], filled = 0;
     for (std::int64_t i = 0; i < tile.count; ++i) {
       if (settled_[i]) {
-        refit_.set(static_cast<int>(filled), patch_of(tile, i), support_ + i * k_);
+        refit_.set(static_cast<int>(filled), patch_of(tile, i, d_.n_features), support_ + i * k_);
         patch_in[filled++] = i;
       }
       if (filled == 0 || (filled < Refit::lanes && i + 1 < tile.count)) continue;

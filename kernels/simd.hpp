@@ -94,6 +94,12 @@ SPARSIGHT_INLINE std::uint64_t lanes_that_hold(typename Lanes<T>::Index mask) {
 #endif
 }
 
+// Asks for `n` values that will be read soon.
+template <class T>
+SPARSIGHT_INLINE void fetch_ahead(const T* values, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; i += 64 / std::int64_t(sizeof(T))) __builtin_prefetch(values + i);
+}
+
 template <class T>
 T dot(const T* a, const T* b, std::int64_t n) {
   constexpr int L = Lanes<T>::count;

@@ -22,9 +22,10 @@ void complete_patch(const Statistics<T>& s, std::int64_t patch) {
   for (std::int64_t p = 0; p < P; ++p) completed[p] = 0;
   for (std::int64_t e = s.indptr[patch]; e < s.indptr[patch + 1]; ++e)
     axpy(s.values[e], s.dictionary + s.indices[e] * P, completed, P);
-  const std::uint8_t* missing = s.missing + patch * P;
+  const std::int64_t source = s.sources == nullptr ? patch : s.sources[patch];
+  const std::uint8_t* missing = s.missing + source * P;
   for (std::int64_t p = 0; p < P; ++p)
-    if (!missing[p]) completed[p] = s.patches[patch * P + p];
+    if (!missing[p]) completed[p] = s.patches[source * P + p];
 }
 
 // What is the part'th of `n_parts` of `n` things, in whole multiples: its beginning; the end is that of the next one.
@@ -45,9 +46,13 @@ void add_patches(const Statistics<T>& s, std::int64_t n_patches, double kept, st
     for (std::int64_t j = 0; j < M; ++j)
       for (std::int64_t p = first; p < last; ++p) s.patch_products[j * P + p] *= kept;
   }
-  const T* patches = s.completed != nullptr ? s.completed : s.patches;
+  const auto patch = [&](std::int64_t i) {
+    if (s.completed != nullptr) return static_cast<const T*>(s.completed + i * P);
+    return s.patches + (s.sources == nullptr ? i : s.sources[i]) * P;
+  };
   for (std::int64_t i = 0; i < n_patches; ++i) {
-    const T* values = patches + i * P;
+    const T* values = patch(i);
+    if (i + 4 < n_patches) fetch_ahead(patch(i + 4) + first, last - first);
     const std::int64_t begin = s.indptr[i], end = s.indptr[i + 1];
     for (std::int64_t e = begin; e < end; ++e) {
       const std::int64_t atom = s.indices[e];

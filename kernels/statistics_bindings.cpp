@@ -36,6 +36,7 @@ void add_statistics(const Matrix<T>& patches, const Matrix<T>& dictionary, const
                                     std::int64_t(n_atoms),
                                     patches.data(),
                                     missing ? reinterpret_cast<const std::uint8_t*>(missing->data()) : nullptr,
+                                    nullptr,
                                     dictionary.data(),
                                     missing ? completed.data() : nullptr,
                                     indptr.data(),

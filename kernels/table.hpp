@@ -29,6 +29,7 @@ struct Tile {
   const std::uint8_t* missing;  // the whole batch, or null: 1 = not observed
   const std::int64_t* rows;
   std::int64_t count;
+  const std::int64_t* sources;  // which of `patches` each row of the batch is; null: that of the same number
 };
 
 // How many patches a tile may hold and what scratch memory it then needs.
@@ -104,8 +105,9 @@ template <class T>
 struct Statistics {
   std::int64_t n_features;
   std::int64_t n_atoms;
-  const T* patches;             // (n_patches, n_features)
+  const T* patches;             // (any number, n_features)
   const std::uint8_t* missing;  // the same shape, or null: 1 = not observed
+  const std::int64_t* sources;  // which of `patches` each is; null: that of the same number
   const T* dictionary;          // (n_atoms, n_features); used where values are missing
   T* completed;                 // (n_patches, n_features), filled by complete_patch; null: nothing is missing
   const std::int64_t* indptr;   // codes as CSR

@@ -63,16 +63,30 @@ void mark_observed(const std::uint8_t* missing, std::int64_t n_features, T* obse
   }
 }
 
+// Patch number i of a tile, and what is missing of it.
+template <class T>
+SPARSIGHT_INLINE const T* patch_of(const Tile<T>& tile, std::int64_t i, std::int64_t n_features) {
+  const std::int64_t row = tile.rows[i];
+  return tile.patches + (tile.sources == nullptr ? row : tile.sources[row]) * n_features;
+}
+
+template <class T>
+SPARSIGHT_INLINE const std::uint8_t* missing_of(const Tile<T>& tile, std::int64_t i, std::int64_t n_features) {
+  const std::int64_t row = tile.rows[i];
+  return tile.missing + (tile.sources == nullptr ? row : tile.sources[row]) * n_features;
+}
+
 // Copies the tile's patches, zero where not observed, and pads it with zero rows to whole register blocks.
 template <class T>
 void load_tile(const Tile<T>& tile, std::int64_t n_features, T* out) {
   for (std::int64_t i = 0; i < tile.count; ++i) {
-    const T* patch = tile.patches + tile.rows[i] * n_features;
+    if (i + 4 < tile.count) fetch_ahead(patch_of(tile, i + 4, n_features), n_features);
+    const T* patch = patch_of(tile, i, n_features);
     T* row = out + i * n_features;
     if (tile.missing == nullptr) {
       __builtin_memcpy(row, patch, static_cast<std::size_t>(n_features) * sizeof(T));
     } else {
-      keep_observed(patch, tile.missing + tile.rows[i] * n_features, n_features, row);
+      keep_observed(patch, missing_of(tile, i, n_features), n_features, row);
     }
   }
   const std::int64_t used = tile.count * n_features;

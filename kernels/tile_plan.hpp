@@ -44,10 +44,12 @@ class TilePlan {
   const std::vector<std::int64_t>& rows() const { return rows_; }
   std::size_t first_row(std::size_t tile) const { return starts_[tile]; }
 
+  // `sources`: which of the patches each of the batch is; null: that of the same number.
   template <class T>
-  Tile<T> tile(std::size_t t, const T* patches, const std::uint8_t* missing) const {
+  Tile<T> tile(std::size_t t, const T* patches, const std::uint8_t* missing,
+               const std::int64_t* sources = nullptr) const {
     return {patches, starts_[t] >= n_complete_ ? missing : nullptr, rows_.data() + starts_[t],
-            std::int64_t(starts_[t + 1] - starts_[t])};
+            std::int64_t(starts_[t + 1] - starts_[t]), sources};
   }
 
  private:
