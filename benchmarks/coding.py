@@ -12,7 +12,6 @@ skglm` gives the packages measured against; without skglm its rows are left out.
 from __future__ import annotations
 
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,7 +31,8 @@ from benchmarks._coding_data import (
     random_mask,
 )
 from benchmarks._documents import table, write_section
-from benchmarks._timing import Timing, elapsed, in_turn
+from benchmarks._timing import Timing, in_turn
+from benchmarks._two_threads import gain_of_two_threads
 from sparsight.coding import lasso, orthogonal_matching_pursuit, sparse_group
 
 ROUNDS = 3
@@ -272,7 +272,7 @@ def peak() -> None:
 
 
 def threads() -> None:
-    """Elapsed time on one thread and on two, beside what two threads gain that only multiply matrices."""
+    """Elapsed time on one thread and on two, while two threads that share nothing gain as they should."""
     small, atoms = natural_patches(100_000, 8, unit_norm=False), learned_dictionary(256, 8, unit_norm=False)
     large, wide = natural_patches(20_000, 15, unit_norm=True), learned_dictionary(450, 15, unit_norm=True)
     mask = random_mask(small.shape)
@@ -280,7 +280,6 @@ def threads() -> None:
     penalties: dict[str, Any] = {"penalty": PENALTY, "group_penalty": GROUP_PENALTY, "groups": groups}
     omp = partial(orthogonal_matching_pursuit, n_nonzero_coefs=5, output="sparse")
     runs: dict[str, Callable[[int], Any]] = {
-        "matrix products, the machine's own gain": products_on_threads,
         "orthogonal matching pursuit": lambda n: omp(small, atoms, n_threads=n),
         "order-recursive": lambda n: omp(small, atoms, rule="order-recursive", n_threads=n),
         "masked pursuit": lambda n: omp(small[:50_000], atoms, mask=mask[:50_000], n_threads=n),
@@ -290,29 +289,11 @@ def threads() -> None:
     rows = []
     with threadpool_limits(1):
         for name, run in runs.items():
-            gains = []
-            for _ in range(2 * ROUNDS):
-                one, two = elapsed(partial(run, 1)), elapsed(partial(run, 2))
-                gains.append(one / two)
-            rows.append([name, f"{np.median(gains):.2f}× ({min(gains):.2f} to {max(gains):.2f})"])
+            rows.append([name, gain_of_two_threads(run)])
             print(rows[-1], flush=True)
     write_section(
         "benchmarks.md", "threads", table(["coder, float64", "one thread / two threads, elapsed"], rows)
     )
-
-
-def products_on_threads(n_threads: int) -> None:
-    a = np.random.default_rng(0).standard_normal((700, 700))
-
-    def multiply() -> None:
-        for _ in range(20 // n_threads):
-            a @ a
-
-    workers = [threading.Thread(target=multiply) for _ in range(n_threads)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
 
 
 def milliseconds(timing: Timing) -> str:

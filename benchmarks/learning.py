@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import warnings
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -30,7 +29,8 @@ from spmimage.decomposition import KSVD as SpmImageKSVD
 from threadpoolctl import threadpool_limits
 
 from benchmarks._documents import table, write_section
-from benchmarks._timing import Timing, elapsed, in_turn
+from benchmarks._timing import Timing, in_turn
+from benchmarks._two_threads import gain_of_two_threads
 from sparsight.coding import orthogonal_matching_pursuit
 from sparsight.dictionaries import KSVD, OnlineDictionary
 from sparsight.dictionaries._atoms import atoms_from_patches
@@ -261,17 +261,13 @@ def compare_k_svd(patches: NDArray[np.float64], held_out: NDArray[np.float64]) -
 
 def compare_threads(patches: NDArray[np.float64]) -> str:
     start = atoms_from_patches(patches, N_ATOMS, np.random.RandomState(0))
-    learners: dict[str, Callable[[int], Learn]] = {
-        "OnlineDictionary, mini-batches of 512": lambda n: online(patches, 1, n),
-        "OnlineDictionary, mini-batches of 4096": lambda n: online(patches, 1, n, 4096),
-        "KSVD": lambda n: k_svd(patches, n),
+    learners: dict[str, Callable[[int], Patches]] = {
+        "OnlineDictionary, mini-batches of 512": lambda n: online(patches, 1, n)(start),
+        "OnlineDictionary, mini-batches of 4096": lambda n: online(patches, 1, n, 4096)(start),
+        "KSVD": lambda n: k_svd(patches, n)(start),
     }
-    rows = []
     with threadpool_limits(1):
-        for name, learn in learners.items():
-            one, two = (partial(learn(n), start) for n in (1, 2))
-            gains = [elapsed(one) / elapsed(two) for _ in range(2 * ROUNDS)]
-            rows.append([name, f"{np.median(gains):.2f}× ({min(gains):.2f} to {max(gains):.2f})"])
+        rows = [[name, gain_of_two_threads(learn)] for name, learn in learners.items()]
     return table(["learner, float64", "one thread / two threads, elapsed"], rows)
 
 

@@ -28,6 +28,9 @@ void check_shapes(const Matrix<T>& patches, const Matrix<T>& dictionary, const M
           "patches and mask differ in shape");
 }
 
+// Codes whose copying, into new memory, takes a thread much longer than to start.
+constexpr std::int64_t codes_of_a_thread = 100'000;
+
 // Codes of the patches in the form asked for.
 template <class T>
 class Results {
@@ -61,13 +64,17 @@ class Results {
   const Output<T>& output() const { return output_; }
   bool sparse() const { return sparse_; }
 
-  void gather(const TilePlan& plan, const std::vector<TileCodes<T>>& tiles) {
+  void gather(const TilePlan& plan, const std::vector<TileCodes<T>>& tiles, int n_threads) {
     starts_ = NewArray<std::int64_t>({n_ + 1}, true);
     starts_of_codes(n_nonzero_.data(), std::int64_t(n_), starts_.data());
     const std::size_t n_codes = std::size_t(starts_.data()[n_]);
     indices_ = NewArray<std::int32_t>({n_codes}, false);
     values_ = NewArray<T>({n_codes}, false);
-    sort_codes(plan, tiles, starts_.data(), indices_.data(), values_.data());
+    const std::int64_t worthwhile = std::int64_t(n_codes) / codes_of_a_thread;
+    for_each_task(std::int64_t(tiles.size()), int(std::min<std::int64_t>(n_threads, worthwhile)), 0,
+                  [&](std::int64_t t, void*) {
+                    place_codes(plan, std::size_t(t), tiles[t], starts_.data(), indices_.data(), values_.data());
+                  });
   }
 
   // (dense, indptr, indices, values, residual_norm, l1_norm, n_nonzero, group_norms, optimality)
@@ -101,7 +108,7 @@ void code_batch(const Matrix<T>& patches, const Mask& missing, const Coder& code
     coder.code(plan.tile(t, patches.data(), mask), results.output(), results.sparse() ? &sink : nullptr, scratch);
     if (results.sparse()) tiles[t].take(sink);
   });
-  if (results.sparse()) results.gather(plan, tiles);
+  if (results.sparse()) results.gather(plan, tiles, n_threads);
 }
 
 }  // namespace sparsight

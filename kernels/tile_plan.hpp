@@ -98,24 +98,22 @@ inline void starts_of_codes(const std::int32_t* n_nonzero, std::int64_t n, std::
   for (std::int64_t i = 0; i < n; ++i) starts[i + 1] = starts[i] + n_nonzero[i];
 }
 
-// Puts the codes of all tiles where they belong in a CSR matrix.
+// Puts the codes of tile number t where they belong in a CSR matrix.
 template <class T>
-void sort_codes(const TilePlan& plan, const std::vector<TileCodes<T>>& tiles, const std::int64_t* starts,
-                std::int32_t* indices, T* values) {
+void place_codes(const TilePlan& plan, std::size_t t, const TileCodes<T>& codes, const std::int64_t* starts,
+                 std::int32_t* indices, T* values) {
   const std::vector<std::int64_t>& rows = plan.rows();
-  for (std::size_t t = 0; t < plan.n_tiles(); ++t) {
-    std::size_t from = 0;
-    const std::size_t end = plan.first_row(t + 1);
-    for (std::size_t i = plan.first_row(t); i < end;) {
-      // Neighbouring rows are copied together.
-      const std::int64_t start = starts[rows[i]];
-      std::int64_t last = rows[i];
-      while (i < end && rows[i] == last) ++i, ++last;
-      const std::size_t size = std::size_t(starts[last] - start);
-      std::memcpy(indices + start, tiles[t].indices.data() + from, size * sizeof(std::int32_t));
-      std::memcpy(values + start, tiles[t].values.data() + from, size * sizeof(T));
-      from += size;
-    }
+  std::size_t from = 0;
+  const std::size_t end = plan.first_row(t + 1);
+  for (std::size_t i = plan.first_row(t); i < end;) {
+    // Neighbouring rows are copied together.
+    const std::int64_t start = starts[rows[i]];
+    std::int64_t last = rows[i];
+    while (i < end && rows[i] == last) ++i, ++last;
+    const std::size_t size = std::size_t(starts[last] - start);
+    std::memcpy(indices + start, codes.indices.data() + from, size * sizeof(std::int32_t));
+    std::memcpy(values + start, codes.values.data() + from, size * sizeof(T));
+    from += size;
   }
 }
 

@@ -13,8 +13,9 @@ from sparsight.coding._convex import usual_tolerance, warn_of_missed_optimum
 from sparsight.coding._inputs import check_finite, check_threads
 from sparsight.dictionaries._statistics import LearningStatistics
 
-#: Multiplications of a mini-batch with the atoms that keep one thread of a team busy: fractions of a millisecond.
-_PRODUCTS_OF_A_THREAD = 4_000_000
+#: Multiplications of a mini-batch with the atoms that keep a thread busy for longer than it takes to hand it what
+#: other threads wrote.
+_PRODUCTS_OF_A_THREAD = 8_000_000
 
 
 @dataclass(frozen=True)
