@@ -207,6 +207,16 @@ def test_whether_group_coding_suits_a_texture_is_said(sparsight, data, model):
     assert advice in sparsight("info", model).out
 
 
+def test_images_shrunk_in_software_are_expected_without_the_noise_of_others(sparsight, data, model):
+    arguments = ["train", data / "good", "-o", model, "--shrunk-in-software"]
+    ended = sparsight(*arguments, "--scales", "1,0.8")
+    assert ended.code == 0, ended.err
+    assert AnomalyDetector.load(model).match_noise is False
+    refused = sparsight(*arguments)
+    assert refused.code != 0
+    assert "--shrunk-in-software goes with --scales" in refused.err
+
+
 def test_scales_that_are_no_numbers_are_refused(sparsight, data, model):
     ended = sparsight("train", data / "good", "-o", model, "--scales", "1;0.5")
     assert ended.code == 2

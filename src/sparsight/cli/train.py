@@ -80,6 +80,14 @@ def train(
             show_default=False,
         ),
     ] = None,
+    shrunk_in_software: Annotated[
+        bool,
+        typer.Option(
+            "--shrunk-in-software",
+            help="With --scales: images to inspect were made smaller by a program, which takes noise and blur from "
+            "them. By default they were taken at their magnification, and have those of any image.",
+        ),
+    ] = False,
     defects: Annotated[
         str | None,
         typer.Option(
@@ -131,6 +139,8 @@ def train(
     from ._masks import ignored_parts
 
     check_output_path(output)
+    if shrunk_in_software and scales is None:
+        raise typer.BadParameter("--shrunk-in-software goes with --scales; give both")
     files = list_images(images)
     masks = [None if part is None else read_mask(part) for part in ignored_parts(files, ignore)]
     marked = _marked(examples, example_masks)
@@ -138,6 +148,7 @@ def train(
         method=recipe.value,
         patch_size=patch_size,
         scales=scales,
+        match_noise=False if shrunk_in_software else None,
         defects=None if defects is None else defects.split(","),
         false_alarm_rate=false_alarm_rate,
         image_false_alarm_rate=image_false_alarm_rate,
