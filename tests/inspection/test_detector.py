@@ -55,6 +55,14 @@ def test_finds_the_damage_and_measures_it(detector):
     assert found.mask[truth].mean() > 0.4
 
 
+def test_an_image_that_is_marked_all_over_is_doubted(detector):
+    other = np.random.default_rng(0).integers(0, 255, (128, 160)).astype(np.uint8)
+    found = detector.inspect(other)
+    assert found.area_fraction > 0.25
+    assert found.doubt.startswith(f"{found.area_fraction:.0%} of it is marked. ")
+    assert detector.inspect(damaged(7)[0]).doubt is None
+
+
 def test_promised_false_alarm_rate_holds_on_unseen_good_images(detector):
     scores = np.stack([detector.score_map(texture(seed)) for seed in range(20, 26)])
     assert (scores > detector.threshold_).mean() < 5 * detector.false_alarm_rate

@@ -65,7 +65,8 @@ class Inspection:
     magnification : float or None
         That of the image by its pixel size, 1 being that of the training images; None where it is not known.
     doubt : str or None
-        Why not to rely on what was found: a magnification that the model is not ready for.
+        Why not to rely on what was found: a magnification that the model is not ready for, or more than a quarter of
+        the image marked.
     """
 
     image: Image

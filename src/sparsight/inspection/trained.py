@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from sparsight.images import Image, as_image
 from sparsight.inspection.calibration import Calibration, Promise, check_rates
 from sparsight.inspection.defects import Defect, Inspection, find_defects
+from sparsight.inspection.doubts import share_doubt
 from sparsight.inspection.explanations import Explanation
 from sparsight.inspection.intake import ImageLike, check_fits
 from sparsight.inspection.magnification import magnification_doubt, relative_magnification
@@ -86,7 +87,7 @@ class TrainedDetector:
         magnification = self._magnification(image)
         threshold = self.threshold_ if threshold is None else float(threshold)
         found, defects = self._found(scores, threshold, image.pixel_size_um)
-        return Inspection(
+        inspection = Inspection(
             image,
             scores,
             threshold,
@@ -94,8 +95,12 @@ class TrainedDetector:
             defects,
             time.perf_counter() - started,
             magnification=magnification,
-            doubt=magnification_doubt(magnification, getattr(self.scorer_, "scales", (1.0,))),
         )
+        doubts = (
+            magnification_doubt(magnification, getattr(self.scorer_, "scales", (1.0,))),
+            share_doubt(inspection.area_fraction),
+        )
+        return replace(inspection, doubt=" ".join(filter(None, doubts)) or None)
 
     def explain(
         self, inspection: Inspection, mask: ArrayLike | None = None, *, at_most: int | None = None
