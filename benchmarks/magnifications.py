@@ -2,6 +2,7 @@
 
     python -m benchmarks.magnifications [--data FOLDER] [--write]
     python -m benchmarks.magnifications --quarter
+    python -m benchmarks.magnifications --same-field
 
 Trains the universal detector with `scales=(1, 0.5)` on good images of scale 1 and inspects images of scales 1,
 0.85, 0.75, 0.67, 0.6 and 0.5; the oracle of a scale is the universal detector trained at that very scale. Both
@@ -11,7 +12,8 @@ development (`--development`); NanoTWICE's images are shrunk in software, its va
 `--development`. False alarms are counted on good mats of yet other seeds, and, of NanoTWICE, which has no more good
 images, on test images away from their defects. Intervals are those of 95 % of bootstrap samples of the images
 inspected. `--quarter` shows how far down one model can go: `scales=(1, 0.25)`, on development mats, learned from
-good images of 768×768 pixels.
+good images of 768×768 pixels. `--same-field` lets the oracle of the synthetic mats see no more of them than the one
+model does, which is learned from their shrunk images: 256×256 pixels at 0.5.
 """
 
 from __future__ import annotations
@@ -49,10 +51,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of nanotwice/")
     parser.add_argument("--development", action="store_true", help="images that parameters may be chosen on")
     parser.add_argument("--quarter", action="store_true", help="down to a quarter of the magnification")
+    parser.add_argument(
+        "--same-field", action="store_true", help="oracles that see no more than the one model"
+    )
     parser.add_argument("--write", action="store_true", help="write the tables into docs/scale_invariance.md")
     arguments = parser.parse_args()
     if arguments.quarter:
         print(_compare(_synthetic(development=True, training_side=768), QUARTER))
+        return
+    if arguments.same_field:
+        print(_compare(_synthetic(arguments.development, same_field=True)))
         return
     experiments = [_synthetic(arguments.development)]
     if arguments.data is not None:
@@ -76,7 +84,7 @@ class Experiment:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-def _synthetic(development: bool, training_side: int = 512) -> Experiment:
+def _synthetic(development: bool, training_side: int = 512, same_field: bool = False) -> Experiment:
     first = 500 if development else 0
     n_tests = 6 if development else 12
 
@@ -88,12 +96,16 @@ def _synthetic(development: bool, training_side: int = 512) -> Experiment:
         ]
         return [(sample.image.pixels, sample.mask) for sample in samples]
 
+    def training(scale: float) -> list[NDArray[np.uint8]]:
+        side = round(training_side * scale) if same_field else training_side
+        return [good for good, _ in mats(first, 5, scale, side, defects=None)]
+
     return Experiment(
         "one model synthetic",
         "### Synthetic nanofibres at true magnifications\n\nDense mats, fibres of 9 pixels at scale 1; five "
         f"good images of {training_side}×{training_side} pixels to train on; at each scale {n_tests} of 512×512 pixels "
         f"with defects, and {n_tests} good ones on which false alarms are counted.",
-        lambda scale: [good for good, _ in mats(first, 5, scale, training_side, defects=None)],
+        training,
         partial(mats, first + 100, n_tests),
         partial(mats, first + 200, n_tests, defects=None),
     )
