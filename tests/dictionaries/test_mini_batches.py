@@ -8,6 +8,7 @@ from sparsight.coding import lasso, orthogonal_matching_pursuit
 from sparsight.dictionaries._atoms import normalized_rows
 from sparsight.dictionaries._mini_batches import learn_mini_batches
 from sparsight.dictionaries._statistics import LearningStatistics
+from sparsight.errors import ParameterError
 
 FORGETTING, BATCH_SIZE = 2.0, 70
 
@@ -115,6 +116,7 @@ def test_an_optimum_that_is_missed_is_told(problem, monkeypatch):
 @pytest.mark.parametrize("batch_size", [500, 10_000_000])
 def test_an_interruption_ends_all_threads(problem, batch_size):
     patches, _, _, start = problem
+    statistics = LearningStatistics.empty(*start.shape)
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.1)
@@ -124,7 +126,7 @@ def test_an_interruption_ends_all_threads(problem, batch_size):
                 None,
                 np.resize(np.arange(400), 400_000),
                 start,
-                LearningStatistics.empty(*start.shape),
+                statistics,
                 batch_size=batch_size,
                 forgetting=FORGETTING,
                 move=True,
@@ -135,9 +137,34 @@ def test_an_interruption_ends_all_threads(problem, batch_size):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+    assert statistics.n_patches == 0
+    assert not statistics.code_products.any()
 
 
 def test_rows_that_name_no_patch_are_refused(problem):
     patches, missing, _, start = problem
     with pytest.raises(ValueError, match="not there"):
         learned((patches, missing, np.array([0, 400]), start))
+
+
+def test_patches_that_are_not_finite_leave_nothing_behind(problem):
+    patches, _, rows, start = problem
+    broken = patches.copy()
+    broken[rows[-1], 0] = np.nan
+    statistics = LearningStatistics.empty(*start.shape)
+    with pytest.raises(ParameterError, match="NaN"):
+        learn_mini_batches(
+            broken,
+            None,
+            rows,
+            start,
+            statistics,
+            batch_size=BATCH_SIZE,
+            forgetting=FORGETTING,
+            move=True,
+            n_nonzero_coefs=3,
+            penalty=None,
+            n_threads=1,
+        )
+    assert statistics.n_patches == 0
+    assert not statistics.code_products.any()

@@ -54,7 +54,7 @@ def learn_mini_batches(
     penalty: float | None,
     n_threads: int | None,
 ) -> MiniBatches:
-    """Learn from the patches that `rows` names, in their order; the sums are updated in place.
+    """Learn from the patches that `rows` names, in their order; the statistics are updated.
 
     The meaning of the other parameters is that of `OnlineDictionary`; with a penalty, `n_nonzero_coefs` is not
     used. Without `move` the atoms stay, and nothing fades.
@@ -64,13 +64,15 @@ def learn_mini_batches(
     if n_threads is None:
         n_products = min(batch_size, len(rows)) * dictionary.size
         threads = max(1, min(threads, n_products // _PRODUCTS_OF_A_THREAD))
+    # Of a call that is interrupted or refused nothing remains.
+    code_products, patch_products = statistics.code_products.copy(), statistics.patch_products.copy()
     learned, usage, residual_norm, l1_norm, optimality = _kernels.learn_online(
         patches,
         dictionary,
         rows.astype(np.int64, copy=False),
         missing=missing,
-        code_products=statistics.code_products,
-        patch_products=statistics.patch_products,
+        code_products=code_products,
+        patch_products=patch_products,
         n_before=statistics.n_patches,
         batch_size=batch_size,
         forgetting=float(forgetting),
@@ -80,8 +82,9 @@ def learn_mini_batches(
         tolerance=tolerance,
         n_threads=threads,
     )
-    statistics.n_patches += len(rows)
     check_finite(residual_norm)
+    statistics.code_products, statistics.patch_products = code_products, patch_products
+    statistics.n_patches += len(rows)
     if optimality is not None:
         warn_of_missed_optimum(optimality, tolerance, stacklevel=6)
     return MiniBatches(learned, usage, np.square(residual_norm, dtype=np.float64), l1_norm.astype(np.float64))
