@@ -59,7 +59,7 @@ def test_an_image_that_is_marked_all_over_is_doubted(detector):
     other = np.random.default_rng(0).integers(0, 255, (128, 160)).astype(np.uint8)
     found = detector.inspect(other)
     assert found.area_fraction > 0.25
-    assert found.doubt.startswith(f"{found.area_fraction:.0%} of it is marked. ")
+    assert found.doubt.startswith(f"{100 * found.area_fraction:.0f} % of it is marked. ")
     assert detector.inspect(damaged(7)[0]).doubt is None
 
 

@@ -11,6 +11,6 @@ def share_doubt(area_fraction: float) -> str | None:
     if area_fraction <= _LARGE_SHARE:
         return None
     return (
-        f"{area_fraction:.0%} of it is marked. If it is not defective all over, it was taken in another light, focus "
-        "or magnification than the good images: calibrate, or train, on good images like it."
+        f"{100 * area_fraction:.0f} % of it is marked. If it is not defective all over, it was taken in another light, "
+        "focus or magnification than the good images: calibrate, or train, on good images like it."
     )
