@@ -4,6 +4,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <initializer_list>
 #include <memory>
@@ -20,6 +21,12 @@ using Matrix = nb::ndarray<const T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 template <class T>
 using Line = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Mask = std::optional<Matrix<bool>>;
+using Sums = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;  // to be changed in place
+
+// A mask as the kernels want it: 1 = not observed, null where nothing is missing.
+inline const std::uint8_t* bytes_of(const Mask& missing) {
+  return missing ? reinterpret_cast<const std::uint8_t*>(missing->data()) : nullptr;
+}
 
 // An array that the kernels fill and Python then owns.
 template <class T>

@@ -16,20 +16,21 @@ struct AtomUsers {
 };
 
 // Throws where the codes are no CSR matrix (n, n_atoms).
-inline void check_codes(const std::int64_t* indptr, const std::int32_t* indices, std::size_t n, std::size_t n_codes,
+inline void check_codes(const Line<std::int64_t>& indptr, const Line<std::int32_t>& indices, std::size_t n,
                         std::size_t n_atoms) {
   const char* const malformed = "codes do not form a CSR matrix with one row per patch";
-  require(indptr[0] == 0 && std::size_t(indptr[n]) == n_codes, malformed);
-  for (std::size_t i = 0; i < n; ++i) require(indptr[i] <= indptr[i + 1], malformed);
+  const std::size_t n_codes = indices.shape(0);
+  require(indptr.shape(0) == n + 1 && indptr.data()[0] == 0 && std::size_t(indptr.data()[n]) == n_codes, malformed);
+  for (std::size_t i = 0; i < n; ++i) require(indptr.data()[i] <= indptr.data()[i + 1], malformed);
   for (std::size_t e = 0; e < n_codes; ++e)
-    require(indices[e] >= 0 && std::size_t(indices[e]) < n_atoms, "codes name an atom that is not there");
+    require(indices.data()[e] >= 0 && std::size_t(indices.data()[e]) < n_atoms,
+            "codes name an atom that is not there");
 }
 
 inline AtomUsers users_of_atoms(const Line<std::int64_t>& indptr, const Line<std::int32_t>& indices, std::size_t n,
                                 std::size_t n_atoms) {
+  check_codes(indptr, indices, n, n_atoms);
   const std::size_t n_codes = indices.shape(0);
-  require(indptr.shape(0) == n + 1, "codes do not form a CSR matrix with one row per patch");
-  check_codes(indptr.data(), indices.data(), n, n_codes, n_atoms);
   AtomUsers users{std::vector<std::int64_t>(n_atoms + 1, 0), std::vector<std::int32_t>(n_codes),
                   std::vector<std::int64_t>(n_codes)};
   for (std::size_t e = 0; e < n_codes; ++e) ++users.starts[indices.data()[e] + 1];

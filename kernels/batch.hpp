@@ -28,6 +28,14 @@ void check_shapes(const Matrix<T>& patches, const Matrix<T>& dictionary, const M
           "patches and mask differ in shape");
 }
 
+// The sums A (n_atoms, n_atoms) and B (n_atoms, n_features) of statistics.hpp.
+template <class Products, class T>
+void check_sums(const Products& code_products, const Products& patch_products, const Matrix<T>& dictionary) {
+  require(code_products.shape(0) == dictionary.shape(0) && code_products.shape(1) == dictionary.shape(0) &&
+              patch_products.shape(0) == dictionary.shape(0) && patch_products.shape(1) == dictionary.shape(1),
+          "the sums do not fit the dictionary");
+}
+
 // Codes whose copying, into new memory, takes a thread much longer than to start.
 constexpr std::int64_t codes_of_a_thread = 100'000;
 
@@ -97,7 +105,7 @@ class Results {
 template <class T, class Coder>
 void code_batch(const Matrix<T>& patches, const Mask& missing, const Coder& coder, int n_threads, Results<T>& results) {
   const std::size_t n = patches.shape(0), n_features = patches.shape(1);
-  const std::uint8_t* mask = missing ? reinterpret_cast<const std::uint8_t*>(missing->data()) : nullptr;
+  const std::uint8_t* mask = bytes_of(missing);
   const TilePlan plan(
       n, [&](std::size_t i) { return mask != nullptr && any_missing(mask + i * n_features, n_features); },
       [&](bool masked) { return coder.tile_size(masked); });

@@ -82,7 +82,7 @@ nb::tuple ksvd_update(const Matrix<T>& patches, const Matrix<T>& dictionary, con
   NewArray<T> residual({n, n_features}, false);
   const AtomUpdate<T> update = {std::int64_t(n_features),
                                 patches.data(),
-                                missing ? reinterpret_cast<const std::uint8_t*>(missing->data()) : nullptr,
+                                bytes_of(missing),
                                 indptr.data(),
                                 indices.data(),
                                 users.patches.data(),

@@ -173,10 +173,7 @@ class Pursuit {
 
   // The Gram matrix is larger than the first caches; its row arrives while another patch is advanced.
   void prefetch_gram() const {
-    constexpr std::int64_t line = 64 / sizeof(T);
-    if (atom_ < 0) return;
-    const T* row = d_.gram + atom_ * d_.padded_atoms;
-    for (std::int64_t i = 0; i < d_.padded_atoms; i += line) __builtin_prefetch(row + i);
+    if (atom_ >= 0) fetch_ahead(d_.gram + atom_ * d_.padded_atoms, d_.padded_atoms);
   }
 
   const GreedyProblem<T>& problem_;

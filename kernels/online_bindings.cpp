@@ -13,8 +13,6 @@
 namespace sparsight {
 namespace {
 
-using Sums = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
 template <class T, class Coder>
 void learn(const OnlineProblem<T>& problem, Coder&& coder, int n_threads) {
   OnlineLearning<T, std::remove_reference_t<Coder>> learning(problem, coder, n_threads);
@@ -28,9 +26,7 @@ nb::tuple learn_online(const Matrix<T>& patches, const Matrix<T>& dictionary, co
                        std::int64_t max_nonzero, std::optional<double> penalty, double tolerance, int n_threads) {
   check_shapes(patches, dictionary, missing);
   const std::size_t n_atoms = dictionary.shape(0), n_features = dictionary.shape(1), n_rows = rows.shape(0);
-  require(code_products.shape(0) == n_atoms && code_products.shape(1) == n_atoms &&
-              patch_products.shape(0) == n_atoms && patch_products.shape(1) == n_features,
-          "the sums do not fit the dictionary");
+  check_sums(code_products, patch_products, dictionary);
   require(batch_size > 0 && n_threads > 0, "batch_size and n_threads: at least 1");
   require(penalty || (max_nonzero > 0 && std::size_t(max_nonzero) <= std::min(n_atoms, n_features)),
           "max_nonzero: from 1 to the smaller extent of the dictionary");
@@ -44,7 +40,7 @@ nb::tuple learn_online(const Matrix<T>& patches, const Matrix<T>& dictionary, co
   const OnlineProblem<T> problem = {std::int64_t(n_features),
                                     std::int64_t(n_atoms),
                                     patches.data(),
-                                    missing ? reinterpret_cast<const std::uint8_t*>(missing->data()) : nullptr,
+                                    bytes_of(missing),
                                     rows.data(),
                                     std::int64_t(n_rows),
                                     batch_size,

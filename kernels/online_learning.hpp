@@ -120,7 +120,7 @@ class OnlineLearning {
     for (std::size_t t = 0; t < plans_[batch].n_tiles(); ++t)
       place_codes(plans_[batch], t, codes_[t], indptr_.data(), indices_.data(), values_.data());
     for (std::size_t e = 0; e < n_codes; ++e) ++p_.usage[indices_[e]];
-    descent_.load(p_.dictionary);
+    if (p_.move) descent_.load(p_.dictionary);
     next_panel_ = next_tile_ = 0;
   }
 

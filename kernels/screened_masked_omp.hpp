@@ -57,7 +57,7 @@ class ScreenedMaskedTile {
     const std::int64_t features = d_.n_features, padded = single_.padded_atoms;
     n_active_ = 0;
     for (std::int64_t i = 0; i < tile.count; ++i) {
-      prefetch_rows(tile, i + 4);
+      if (i + 4 < tile.count) fetch_ahead(patch_of(tile, i + 4, features), features);
       energy_[i] = take_up(patch_of(tile, i, features), missing_of(tile, i, features), i);
       settled_[i] = false;
       if (energy_[i] > 0) active_[n_active_++] = i;
@@ -69,13 +69,6 @@ class ScreenedMaskedTile {
       const std::int64_t i = active_[a];
       next_[i] = choose_first<float, true>(correlations_ + i * padded, outside_ + i * padded, padded);
     }
-  }
-
-  // The patches come from the main memory.
-  void prefetch_rows(const Tile<T>& tile, std::int64_t i) const {
-    if (i >= tile.count) return;
-    const auto* patch = reinterpret_cast<const char*>(patch_of(tile, i, d_.n_features));
-    for (std::int64_t at = 0; at < d_.n_features * std::int64_t(sizeof(T)); at += 64) __builtin_prefetch(patch + at);
   }
 
   // Copies what is observed of a patch, as it is and in single precision at unit norm; returns its squared norm, or -1

@@ -16,26 +16,20 @@ namespace {
 // its turn is noticed and dismissed.
 constexpr std::int64_t products_worth_a_team = 20'000'000;
 
-using Sums = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
 template <class T>
 void add_statistics(const Matrix<T>& patches, const Matrix<T>& dictionary, const Line<std::int64_t>& indptr,
                     const Line<std::int32_t>& indices, const Line<T>& values, const Mask& missing,
                     const Sums& code_products, const Sums& patch_products, int n_threads) {
   const std::size_t n = patches.shape(0), n_features = patches.shape(1), n_atoms = dictionary.shape(0);
-  require(dictionary.shape(1) == n_features, "patches and dictionary differ in their number of features");
-  require(!missing || (missing->shape(0) == n && missing->shape(1) == n_features), "patches and mask differ in shape");
-  require(code_products.shape(0) == n_atoms && code_products.shape(1) == n_atoms &&
-              patch_products.shape(0) == n_atoms && patch_products.shape(1) == n_features,
-          "the sums do not fit the dictionary");
-  require(indptr.shape(0) == n + 1 && indices.shape(0) == values.shape(0),
-          "codes do not form a CSR matrix with one row per patch");
-  check_codes(indptr.data(), indices.data(), n, indices.shape(0), n_atoms);
+  check_shapes(patches, dictionary, missing);
+  check_sums(code_products, patch_products, dictionary);
+  require(indices.shape(0) == values.shape(0), "codes do not form a CSR matrix with one row per patch");
+  check_codes(indptr, indices, n, n_atoms);
   std::vector<T> completed(missing ? n * n_features : 0);
   const Statistics<T> statistics = {std::int64_t(n_features),
                                     std::int64_t(n_atoms),
                                     patches.data(),
-                                    missing ? reinterpret_cast<const std::uint8_t*>(missing->data()) : nullptr,
+                                    bytes_of(missing),
                                     nullptr,
                                     dictionary.data(),
                                     missing ? completed.data() : nullptr,
@@ -57,9 +51,7 @@ nb::tuple dictionary_from_statistics(const Matrix<double>& code_products, const 
                                      const Matrix<T>& dictionary, std::int64_t n_sweeps, double tolerance,
                                      int n_threads) {
   const std::int64_t n_atoms = dictionary.shape(0), n_features = dictionary.shape(1);
-  require(code_products.shape(0) == dictionary.shape(0) && code_products.shape(1) == dictionary.shape(0) &&
-              patch_products.shape(0) == dictionary.shape(0) && patch_products.shape(1) == dictionary.shape(1),
-          "the sums do not fit the dictionary");
+  check_sums(code_products, patch_products, dictionary);
   // Where the work is short, the second thread may come too late to it.
   const std::int64_t n_products = n_sweeps * n_atoms * n_atoms * n_features;
   const std::int64_t worthwhile =

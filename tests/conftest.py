@@ -1,6 +1,7 @@
 """Fixtures that several rooms share."""
 
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -33,6 +34,19 @@ def _as_ordinary_user() -> Iterator[None]:
 def as_ordinary_user() -> Callable[[], AbstractContextManager[None]]:
     """Give up the rights of the superuser, whom nothing is refused, for the time of a block."""
     return _as_ordinary_user
+
+
+@pytest.fixture
+def interrupt_after() -> Iterator[Callable[[float], object]]:
+    """Press Ctrl-C in so many seconds."""
+    if not hasattr(signal, "setitimer"):
+        pytest.skip("needs an alarm")
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture

@@ -1,5 +1,3 @@
-import signal
-
 import numpy as np
 import pytest
 
@@ -112,18 +110,13 @@ def test_the_number_of_threads_changes_nothing(sparse_problem, masked, n_sweeps)
             np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs an alarm")
-def test_an_interruption_ends_all_threads(sparse_problem):
+def test_an_interruption_ends_all_threads(sparse_problem, interrupt_after):
     patches, dictionary, _ = sparse_problem
     codes = orthogonal_matching_pursuit(patches, dictionary, n_nonzero_coefs=4, output="sparse").codes
     endless = np.tile(np.arange(50), 1_000_000)
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.3)
-        with pytest.raises(KeyboardInterrupt):
-            update(patches, dictionary, codes, order=endless, n_threads=2)
-    finally:
-        signal.signal(signal.SIGALRM, before)
+    interrupt_after(0.3)
+    with pytest.raises(KeyboardInterrupt):
+        update(patches, dictionary, codes, order=endless, n_threads=2)
 
 
 def test_codes_that_name_no_atom_are_refused(sparse_problem):

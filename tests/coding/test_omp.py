@@ -354,7 +354,7 @@ def test_threads_that_share_out_the_gram_matrix_change_nothing(rng, dtype):
 
 
 def test_small_batches_are_not_shared_out_unless_asked_for(monkeypatch):
-    monkeypatch.setattr("sparsight.coding.omp.check_threads", lambda n: 8 if n is None else n)
+    monkeypatch.setattr("sparsight.coding._inputs.check_threads", lambda n: 8 if n is None else n)
     dictionary = np.ones((256, 64))
     small, large = (check_problem(np.ones((n, 64)), dictionary, None) for n in (512, 50_000))
     assert _worthwhile_threads(small, None) == 1

@@ -1,5 +1,3 @@
-import signal
-
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
@@ -23,23 +21,22 @@ def problem(make_sparse_patches):
     return patches, missing, rng.permutation(400)[:331], start
 
 
-def learned(problem, *, masked=False, dtype=np.float64, move=True, penalty=None, n_threads=1):
+def learned(problem, *, masked=False, dtype=np.float64, move=True, penalty=None, statistics=None, **settings):
     patches, missing, rows, start = problem
-    statistics = LearningStatistics.empty(*start.shape)
-    statistics.code_products += np.eye(len(start))
-    statistics.n_patches = 50
+    if statistics is None:
+        statistics = LearningStatistics.empty(*start.shape)
+        statistics.code_products += np.eye(len(start))
+        statistics.n_patches = 50
     found = learn_mini_batches(
         patches.astype(dtype),
         missing if masked else None,
         rows,
         start.astype(dtype),
         statistics,
-        batch_size=BATCH_SIZE,
         forgetting=FORGETTING,
         move=move,
-        n_nonzero_coefs=3,
         penalty=penalty,
-        n_threads=n_threads,
+        **{"batch_size": BATCH_SIZE, "n_nonzero_coefs": 3, "n_threads": 1, **settings},
     )
     return found, statistics
 
@@ -112,31 +109,14 @@ def test_an_optimum_that_is_missed_is_told(problem, monkeypatch):
         learned(problem, penalty=0.2)
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs an alarm")
 @pytest.mark.parametrize("batch_size", [500, 10_000_000])
-def test_an_interruption_ends_all_threads(problem, batch_size):
-    patches, _, _, start = problem
+def test_an_interruption_ends_all_threads_and_leaves_nothing_behind(problem, batch_size, interrupt_after):
+    patches, missing, _, start = problem
+    endless = patches, missing, np.resize(np.arange(400), 400_000), start
     statistics = LearningStatistics.empty(*start.shape)
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.1)
-        with pytest.raises(KeyboardInterrupt):
-            learn_mini_batches(
-                patches,
-                None,
-                np.resize(np.arange(400), 400_000),
-                start,
-                statistics,
-                batch_size=batch_size,
-                forgetting=FORGETTING,
-                move=True,
-                n_nonzero_coefs=10,
-                penalty=None,
-                n_threads=2,
-            )
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    interrupt_after(0.1)
+    with pytest.raises(KeyboardInterrupt):
+        learned(endless, statistics=statistics, batch_size=batch_size, n_nonzero_coefs=10, n_threads=2)
     assert statistics.n_patches == 0
     assert not statistics.code_products.any()
 
@@ -148,23 +128,11 @@ def test_rows_that_name_no_patch_are_refused(problem):
 
 
 def test_patches_that_are_not_finite_leave_nothing_behind(problem):
-    patches, _, rows, start = problem
+    patches, missing, rows, start = problem
     broken = patches.copy()
     broken[rows[-1], 0] = np.nan
     statistics = LearningStatistics.empty(*start.shape)
     with pytest.raises(ParameterError, match="NaN"):
-        learn_mini_batches(
-            broken,
-            None,
-            rows,
-            start,
-            statistics,
-            batch_size=BATCH_SIZE,
-            forgetting=FORGETTING,
-            move=True,
-            n_nonzero_coefs=3,
-            penalty=None,
-            n_threads=1,
-        )
+        learned((broken, missing, rows, start), statistics=statistics)
     assert statistics.n_patches == 0
     assert not statistics.code_products.any()

@@ -125,6 +125,13 @@ def check_output(output: str) -> str:
     return output
 
 
+def worthwhile_threads(n_threads: int | None, n_products: int, products_of_a_thread: int) -> int:
+    """As many threads as asked for; by default no more than so many multiplications keep busy."""
+    if n_threads is not None:
+        return check_threads(n_threads)
+    return max(1, min(check_threads(None), n_products // products_of_a_thread))
+
+
 def check_threads(n_threads: int | None) -> int:
     """Threads to use: by default all processors of this process, or OMP_NUM_THREADS if fewer."""
     if n_threads is not None:

@@ -17,7 +17,7 @@ from sparsight.coding._inputs import (
     check_groups,
     check_output,
     check_problem,
-    check_threads,
+    worthwhile_threads,
 )
 from sparsight.coding._result import Coding, OutputForm, coding_from_kernel
 from sparsight.coding._transformer import CoderBase
@@ -131,11 +131,8 @@ def _most_nonzeros(
 
 
 def _worthwhile_threads(problem: Problem, n_threads: int | None) -> int:
-    """As many threads as asked for; by default no more than the batch keeps busy."""
-    if n_threads is not None:
-        return check_threads(n_threads)
     n_products = len(problem.patches) * problem.n_atoms * problem.n_features
-    return max(1, min(check_threads(None), n_products // _PRODUCTS_OF_A_THREAD))
+    return worthwhile_threads(n_threads, n_products, _PRODUCTS_OF_A_THREAD)
 
 
 class OrthogonalMatchingPursuitCoder(CoderBase):

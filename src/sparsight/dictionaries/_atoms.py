@@ -113,7 +113,7 @@ def replace_idle_atoms(
     int
         How many atoms were replaced.
     """
-    idle = _idle_atoms(dictionary, usage, max_correlation)
+    idle = idle_atoms(dictionary, usage, max_correlation)
     idle = idle[idle >= protected]
     if not len(idle):
         return 0
@@ -135,7 +135,10 @@ def replace_idle_atoms(
     return replaced
 
 
-def _idle_atoms(dictionary: NDArray[Any], usage: NDArray[Any], max_correlation: float) -> NDArray[np.intp]:
+def idle_atoms(
+    dictionary: NDArray[Any], usage: NDArray[Any], max_correlation: float = 0.99
+) -> NDArray[np.intp]:
+    """Atoms that no code uses, or that duplicate busier ones; see `replace_idle_atoms`."""
     rank = np.empty(len(usage), np.intp)
     rank[np.argsort(-usage, kind="stable")] = np.arange(len(usage))
     correlation = np.abs(dictionary @ dictionary.T)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sparsight import _kernels
 from sparsight.coding._convex import usual_tolerance, warn_of_missed_optimum
-from sparsight.coding._inputs import check_finite, check_threads
+from sparsight.coding._inputs import check_finite, worthwhile_threads
 from sparsight.dictionaries._statistics import LearningStatistics
 
 #: Multiplications of a mini-batch with the atoms that keep a thread busy for longer than it takes to hand it what
@@ -60,10 +60,6 @@ def learn_mini_batches(
     used. Without `move` the atoms stay, and nothing fades.
     """
     tolerance = usual_tolerance(patches.dtype)
-    threads = check_threads(n_threads)
-    if n_threads is None:
-        n_products = min(batch_size, len(rows)) * dictionary.size
-        threads = max(1, min(threads, n_products // _PRODUCTS_OF_A_THREAD))
     # Of a call that is interrupted or refused nothing remains.
     code_products, patch_products = statistics.code_products.copy(), statistics.patch_products.copy()
     learned, usage, residual_norm, l1_norm, optimality = _kernels.learn_online(
@@ -80,7 +76,9 @@ def learn_mini_batches(
         max_nonzero=n_nonzero_coefs,
         penalty=None if penalty is None else float(penalty),
         tolerance=tolerance,
-        n_threads=threads,
+        n_threads=worthwhile_threads(
+            n_threads, min(batch_size, len(rows)) * dictionary.size, _PRODUCTS_OF_A_THREAD
+        ),
     )
     check_finite(residual_norm)
     statistics.code_products, statistics.patch_products = code_products, patch_products

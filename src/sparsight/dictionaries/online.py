@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sparsight._checks import check_integer, check_number
 from sparsight.coding import Coding, lasso
-from sparsight.dictionaries._atoms import replace_idle_atoms
+from sparsight.dictionaries._atoms import idle_atoms, replace_idle_atoms
 from sparsight.dictionaries._learner import (
     DictionaryLearner,
     Mask,
@@ -358,9 +358,12 @@ class OnlineDictionary(DictionaryLearner):
             self._n_unchecked += len(rows)
             if self._n_unchecked >= _REPLACEMENT_PERIOD * len(self.components_):
                 n_last = (len(rows) - 1) % self.batch_size + 1
-                last = rows[-n_last:]
-                hidden = None if missing is None else missing[last]
-                self._replace_idle_atoms(filled(patches[last], hidden), found.errors[-n_last:])
+                if len(idle_atoms(self.components_, self._usage)):
+                    last = rows[-n_last:]
+                    hidden = None if missing is None else missing[last]
+                    self._replace_idle_atoms(filled(patches[last], hidden), found.errors[-n_last:])
+                self._usage[:] = 0
+                self._n_unchecked = 0
         if self.penalty is None:
             return float(found.errors.sum())
         return float(found.errors.sum() / 2 + self.penalty * found.l1_norm.sum())
@@ -372,5 +375,3 @@ class OnlineDictionary(DictionaryLearner):
         replaced = np.flatnonzero(np.any(dictionary != self.components_, axis=1))
         self.statistics_.forget_atoms(replaced)
         self.components_ = dictionary
-        self._usage[:] = 0
-        self._n_unchecked = 0
